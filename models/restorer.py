@@ -1,0 +1,85 @@
+"""What every restorer is: footage in, one repair per frame out.
+
+Shape suffixes: T frames, C planes (1 grey, or 3), H rows, W columns.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Colour = Literal["grey", "yuv", "rgb"]
+Planes = NDArray[np.float32]
+
+# Rec. 709 luma; good enough to look at, and never written anywhere.
+_RGB_LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+
+class Defect(IntEnum):
+    """What kind of damage a pixel was repaired for; the values stand in the change log."""
+
+    NONE = 0
+    DIRT = 1
+    SCRATCH = 2
+
+
+@dataclass(frozen=True)
+class Footage:
+    """One shot as restorers see it. Reading starts afresh at each call, so that a restorer may look twice."""
+
+    read: Callable[[], Iterator[Planes]]
+    """Yields `frame_count` arrays planes_CHW, float32 in [0, 1], all planes at full size."""
+    frame_count: int
+    height: int
+    width: int
+    colour: Colour
+    """`grey`: C = 1. `yuv`: C = 3, luma first. `rgb`: C = 3, red first."""
+
+    def __iter__(self) -> Iterator[Planes]:
+        return self.read()
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What a restorer made of one frame."""
+
+    planes_CHW: Planes
+    """The restored picture, float32 in [0, 1]; equals the input wherever `mask_HW` is 0."""
+    mask_HW: NDArray[np.bool_]
+    """True where pixels were replaced, feathered edges included."""
+    confidence_HW: NDArray[np.float32]
+    """How sure the restorer is of a replaced pixel, in [0, 1]; 0 outside the mask."""
+    kind_HW: NDArray[np.uint8]
+    """A `Defect` value per pixel; 0 outside the mask."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """Everything about a restorer that can change a pixel, for digests and for the record."""
+
+    name: str
+    version: str
+    parameters: Mapping[str, float | int | str | bool] = field(default_factory=dict)
+    weights_sha256: str | None = None
+
+
+class Restorer(Protocol):
+    """Turns damaged footage into repairs, frame for frame, in order, in bounded memory."""
+
+    @property
+    def card(self) -> Card: ...
+
+    def restore(self, footage: Footage) -> Iterator[Repair]:
+        """Yields exactly `footage.frame_count` repairs; never holds the whole shot."""
+        ...
+
+
+def luma(planes_CHW: Planes, colour: Colour) -> NDArray[np.float32]:
+    """The picture's lightness, float32 (H, W) in [0, 1]: what detection and motion look at."""
+    if colour == "rgb":
+        weighted: NDArray[np.float32] = np.tensordot(_RGB_LUMA, planes_CHW, axes=1).astype(np.float32)
+        return weighted
+    return planes_CHW[0]
