@@ -1,0 +1,20 @@
+"""Restorers by name."""
+
+from models.classical.restorer import ClassicalRestorer
+from models.restorer import Restorer
+from models.untouched import Untouched
+
+# The best restorer this installation has.
+DEFAULT = "classical"
+NAMES = ("default", "classical", "none")
+
+
+def load_restorer(name: str) -> Restorer:
+    """Raises KeyError for a name that is not in `NAMES`."""
+    if name == "default":
+        name = DEFAULT
+    if name == "none":
+        return Untouched()
+    if name == "classical":
+        return ClassicalRestorer()
+    raise KeyError(name)

@@ -1,0 +1,157 @@
+"""What belongs under a mask: the neighbours' pixels brought here, in this frame's tone, with this film's grain.
+
+Shape suffixes: C planes, H rows, W columns, P picked pixels, K neighbours.
+
+Source: the ladder of film.md 4.2.5: motion-compensated neighbours first, space only where time has nothing.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.grain import Grain, GrainMaker
+from models.motion import grid
+
+Float = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One neighbour that may lend its pixels."""
+
+    planes_CHW: Float
+    flow_HW2: Float
+    """From the frame under repair to this neighbour, full size, mended under the mask."""
+    lost_HW: Float
+    """Round-trip error of that flow, pixels."""
+    damaged_HW: Mask
+    """The neighbour's own suspects, on its own grid."""
+    distance_frames: int
+    """1 or 2."""
+
+
+@dataclass(frozen=True)
+class Filled:
+    """Picked pixels as they should be."""
+
+    values_CP: Float
+    trust_P: Float
+    """In [0, 1]: how far time could say what stands here; 0 where it is a guess from the surroundings."""
+
+
+def from_time(
+    planes_CHW: Float, rows_P: NDArray[np.intp], columns_P: NDArray[np.intp], hidden_HW: Mask, sources: list[Source]
+) -> tuple[Filled, Float]:
+    """Weighted neighbours at the picked pixels, and the share of one frame's grain their mean has kept (P)."""
+    channels, count = planes_CHW.shape[0], rows_P.size
+    values_KCP = np.zeros((len(sources), channels, count), np.float32)
+    weights_KP = np.zeros((len(sources), count), np.float32)
+    places = np.stack([columns_P, rows_P], axis=1).astype(np.float32)
+    height, width = hidden_HW.shape
+    for k, source in enumerate(sources):
+        at_P2 = places + source.flow_HW2[rows_P, columns_P]
+        inside_P = (at_P2 >= -1).all(1) & (at_P2[:, 0] <= width) & (at_P2[:, 1] <= height)
+        for c in range(channels):
+            values_KCP[k, c] = sample(source.planes_CHW[c], at_P2)
+        dirty_P = sample(source.damaged_HW.astype(np.float32), at_P2)
+        lost_P = source.lost_HW[rows_P, columns_P]
+        # Halved per frame of distance: two frames away, motion is composed and light has changed.
+        base = 0.5 ** (source.distance_frames - 1)
+        weights_KP[k] = base * inside_P * (dirty_P < 0.05) * np.exp(-0.5 * np.minimum(lost_P, 8.0)) + 1e-6
+        values_KCP[k] += _tone_gap(planes_CHW, source, rows_P, columns_P, hidden_HW)
+    return _agreed(values_KCP, weights_KP)
+
+
+def _agreed(values_KCP: Float, weights_KP: Float) -> tuple[Filled, Float]:
+    """The weighted mean of those neighbours that agree with the weighted middle one."""
+    order_KP = np.argsort(values_KCP[:, 0], axis=0)
+    sorted_weights = np.take_along_axis(weights_KP, order_KP, axis=0)
+    running = np.cumsum(sorted_weights, axis=0)
+    middle_P = (running < 0.5 * running[-1]).sum(0)
+    chosen_P = np.take_along_axis(order_KP, middle_P[None], axis=0)
+    centre_P = np.take_along_axis(values_KCP[:, 0], chosen_P, axis=0)[0]
+    apart_KP = np.abs(values_KCP[:, 0] - centre_P)
+    # 6/255: grain and sub-pixel error keep witnesses of one thing within this.
+    use_KP = weights_KP * np.exp(-((apart_KP / (6 / 255)) ** 2) / 2)
+    total_P = use_KP.sum(0)
+    share_KP = use_KP / total_P
+    values_CP = (values_KCP * share_KP[:, None]).sum(0)
+    trust_P = np.clip(total_P / 1.0, 0, 1)
+    return Filled(values_CP, trust_P.astype(np.float32)), (share_KP**2).sum(0)
+
+
+def _tone_gap(
+    planes_CHW: Float, source: Source, rows_P: NDArray[np.intp], columns_P: NDArray[np.intp], hidden_HW: Mask
+) -> Float:
+    """Per plane, what must be added to the neighbour here (C, P): its mean gap to this frame around, off the mask."""
+    height, width = hidden_HW.shape
+    step = 2 if min(height, width) >= 128 else 1
+    flow = source.flow_HW2[::step, ::step]
+    at = grid(height, width)[::step, ::step] + flow
+    known = (~hidden_HW[::step, ::step]).astype(np.float32)
+    side = max(9, min(height, width) // (16 * step) | 1)
+    weight = cv2.blur(known, (side, side)) + 1e-4
+    gaps = []
+    for c in range(planes_CHW.shape[0]):
+        there = cv2.remap(source.planes_CHW[c], at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        # A limit of 16/255 keeps moving edges out of what is meant to be light.
+        gap = np.clip(planes_CHW[c, ::step, ::step] - there, -16 / 255, 16 / 255) * known
+        gaps.append((cv2.blur(gap, (side, side)) / weight)[rows_P // step, columns_P // step])
+    return np.stack(gaps).astype(np.float32)
+
+
+def sample(plane_HW: Float, at_P2: Float) -> Float:
+    """The plane at sub-pixel places (x, y), cubic, edges replicated."""
+    count = at_P2.shape[0]
+    wide = 1024  # OpenCV's remap takes no side of 32,768 or more
+    padded = np.zeros((-(-count // wide) * wide, 2), np.float32)
+    padded[:count] = at_P2
+    picked: Float = cv2.remap(
+        plane_HW, padded.reshape(-1, wide, 2), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
+    return picked.reshape(-1)[:count]
+
+
+def from_space(planes_CHW: Float, hidden_HW: Mask) -> Float:
+    """Every hidden pixel as a smooth continuation of what surrounds it (planes_CHW with holes filled).
+
+    Normalised averages over growing windows: OpenCV's inpaint is 8-bit, or 16-bit one plane at a time, and slow.
+    """
+    filled = planes_CHW.copy()
+    known_HW = (~hidden_HW).astype(np.float32)
+    side = 3
+    while (known_HW < 0.5).any() and side <= 4 * max(hidden_HW.shape):
+        weight_HW = cv2.GaussianBlur(known_HW, (side, side), 0)
+        ready_HW = (known_HW < 0.5) & (weight_HW > 0.15)
+        for c in range(planes_CHW.shape[0]):
+            mean_HW = cv2.GaussianBlur(filled[c] * known_HW, (side, side), 0)
+            filled[c][ready_HW] = mean_HW[ready_HW] / weight_HW[ready_HW]
+        known_HW[ready_HW] = 1.0
+        if not ready_HW.any():
+            side = 2 * side + 1
+    return filled
+
+
+def feather(mask_HW: Mask, px: int) -> Float:
+    """Opacity of a repair: 1 in the mask's depth, falling to its edge within `px`, 0 outside."""
+    if px <= 0:
+        return mask_HW.astype(np.float32)
+    # Distance counts from 1 at the outermost pixel of the mask.
+    inward = cv2.distanceTransform(mask_HW.astype(np.uint8), cv2.DIST_L2, 3)
+    return np.clip(inward / (px + 1), 0, 1).astype(np.float32) * mask_HW
+
+
+def regrained(
+    filled: Filled, kept_P: Float, rows_P: NDArray[np.intp], columns_P: NDArray[np.intp], grains: list[Grain],
+    maker: GrainMaker, frame: int, amount: float,
+) -> Float:
+    """The filled values with as much grain added as averaging took away, times `amount` (C, P)."""
+    missing_P = np.sqrt(np.clip(1.0 - kept_P, 0, 1))
+    out = filled.values_CP.copy()
+    for c, grain in enumerate(grains):
+        unit_P = maker.at(rows_P, columns_P, frame, c, grain.coarseness_px)
+        out[c] += amount * missing_P * grain.sigma_at(filled.values_CP[0]) * unit_P
+    return np.clip(out, 0, 1)

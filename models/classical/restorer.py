@@ -1,0 +1,271 @@
+"""The restorer that needs no weights: finds dirt by what time says, and fills it from what time shows.
+
+Shape suffixes: C planes, H rows, W columns, h, w the motion proxy, P picked pixels.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import grain as graining
+from models import motion
+from models.classical import blotches, fill, tone
+from models.classical.blotches import BlotchSettings
+from models.classical.survey import grouped, repeats
+from models.metrics import grown
+from models.motion import MotionSettings
+from models.restorer import Card, Defect, Footage, Planes, Repair, luma
+
+Float = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Stopwatch = Callable[[str, float], None]
+
+VERSION = "1"
+
+# A frame needs two neighbours each way to be filled from, and their suspects too, which look two further.
+_REACH = 2
+_AHEAD = 4
+
+
+@dataclass(frozen=True)
+class ClassicalSettings:
+    """Everything that changes what the classical restorer does."""
+
+    motion: MotionSettings = field(default_factory=MotionSettings)
+    blotches: BlotchSettings = field(default_factory=BlotchSettings)
+    mend_dirt: bool = True
+    """Whether dirt is looked for."""
+    mend_scratches: bool = True
+    """Whether vertical scratches are looked for."""
+    widen_px: int = 1
+    """How far a repair reaches beyond the damage found, in pixels; 0 leaves soft rims."""
+    feather_px: int = 1
+    """Width of the blend at a repair's edge, inside the mask, in pixels; 0 is a hard edge."""
+    grain: float = 1.0
+    """How much of the film's grain is put back into repairs; 0 leaves them smooth, 1 matches the surroundings."""
+    seed: int = 0
+    """Seed of that grain."""
+
+    def __post_init__(self) -> None:
+        if min(self.widen_px, self.feather_px) < 0 or self.grain < 0:
+            raise ValueError("widen_px, feather_px and grain must not be negative")
+
+
+@dataclass
+class _View:
+    """One distinct frame and what has been learnt about it so far."""
+
+    number: int
+    copies: list[Planes]
+    luma_HW: Float
+    proxy_hw: NDArray[np.uint8]
+    to_next: motion.Pair | None = None
+    found: blotches.Suspects | None = None
+
+    @property
+    def planes_CHW(self) -> Planes:
+        return self.copies[0]
+
+
+class ClassicalRestorer:
+    """Motion-compensated detection and repair, after Kokaram and others; see film.md, part 4."""
+
+    def __init__(self, settings: ClassicalSettings | None = None) -> None:
+        self._settings = settings or ClassicalSettings()
+
+    @property
+    def card(self) -> Card:
+        """What this restorer is; every setting is part of it."""
+        flat: dict[str, float | int | str | bool] = {}
+        for key, value in asdict(self._settings).items():
+            if isinstance(value, dict):
+                flat.update({f"{key}.{inner}": setting for inner, setting in value.items()})
+            else:
+                flat[key] = value
+        return Card(name="classical", version=VERSION, parameters=flat)
+
+    def restore(self, footage: Footage) -> Iterator[Repair]:
+        """One repair per frame, in order. Reads the footage twice; holds about nine frames."""
+        again = repeats(footage)
+        yield from _Pass(self._settings, footage).run(grouped(footage, again))
+
+
+class _Pass:
+    """One walk through one shot: a sliding window of views, filled in as far ahead as each step needs."""
+
+    def __init__(self, settings: ClassicalSettings, footage: Footage) -> None:
+        self._settings = settings
+        self._colour = footage.colour
+        self._views: dict[int, _View] = {}
+        self._estimator = motion.MotionEstimator()
+        self._grains: list[graining.Grain] = []
+        self._maker = graining.GrainMaker(settings.seed)
+
+    def run(self, groups: Iterator[list[Planes]]) -> Iterator[Repair]:
+        arrived, last, at = 0, None, 0
+        frame = 0
+        while last is None or at <= last:
+            while last is None and arrived <= at + _AHEAD:
+                copies = next(groups, None)
+                if copies is None:
+                    last = arrived - 1
+                    break
+                self._arrive(arrived, copies)
+                arrived += 1
+            if last is not None and at > last:
+                return
+            view = self._views[at]
+            values_CP, mask_HW, confidence_HW = self._mend(at, frame)
+            for planes_CHW in view.copies:
+                yield _repair(planes_CHW, values_CP, mask_HW, confidence_HW, self._settings.feather_px)
+            frame += len(view.copies)
+            at += 1
+            self._views.pop(at - _REACH - 2, None)
+
+    def _arrive(self, number: int, copies: list[Planes]) -> None:
+        light_HW = luma(copies[0], self._colour)
+        view = _View(number, copies, light_HW, motion.proxy(light_HW, self._settings.motion))
+        self._views[number] = view
+        before = self._views.get(number - 1)
+        if before is not None:
+            before.to_next = self._estimator.between(before.proxy_hw, view.proxy_hw)
+
+    # -- motion -------------------------------------------------------------------------------------------------------
+
+    def _flow(self, at: int, step: int) -> tuple[Float, Float] | None:
+        """Flow on the proxy's grid from view `at` to view `at + step` (1 or 2 either way), and its round-trip error."""
+        toward = 1 if step > 0 else -1
+        first = self._adjacent(at, toward)
+        if first is None or abs(step) == 1:
+            return first
+        second = self._adjacent(at + toward, toward)
+        if second is None:
+            return None
+        flow_hw2 = motion.compose(first[0], second[0])
+        return flow_hw2, first[1] + motion.warp(second[1], first[0])
+
+    def _adjacent(self, at: int, toward: int) -> tuple[Float, Float] | None:
+        earlier = self._views.get(at if toward > 0 else at - 1)
+        if earlier is None or earlier.to_next is None or at + toward not in self._views:
+            return None
+        pair = earlier.to_next
+        if toward > 0:
+            return pair.forward_hw2, pair.forward_error_hw
+        return pair.backward_hw2, pair.backward_error_hw
+
+    def _large(self, image: Float) -> Float:
+        height, width = next(iter(self._views.values())).luma_HW.shape
+        if image.ndim == 3:
+            return motion.enlarge_flow(image, height, width)
+        if image.shape == (height, width):
+            return image
+        return motion.enlarge(image, height, width)
+
+    # -- detection ----------------------------------------------------------------------------------------------------
+
+    def _suspects(self, at: int) -> blotches.Suspects:
+        view = self._views[at]
+        if view.found is None:
+            view.found = self._look(view)
+        return view.found
+
+    def _look(self, view: _View) -> blotches.Suspects:
+        shape = view.luma_HW.shape
+        steps = (-1, 1)
+        flows = {step: self._flow(view.number, step) for step in steps}
+        both = all(flows[step] is not None for step in steps)
+        if not both:
+            steps = (1, 2) if flows[-1] is None else (-1, -2)
+            flows = {step: self._flow(view.number, step) for step in steps}
+        brought, lost_HW = [], np.zeros(shape, bool)
+        for step in steps:
+            flow = flows[step]
+            if flow is None:
+                return blotches.no_suspects(*shape)
+            there_HW = motion.warp(self._views[view.number + step].luma_HW, self._large(flow[0]))
+            brought.append(tone.matched(there_HW, view.luma_HW))
+            # Two pixels of round trip: DIS keeps within one on textured ground at 640 px.
+            lost_HW |= self._large(flow[1]) > 2.0 * abs(step)
+        self._learn_grain(view, brought, ~lost_HW)
+        if not self._settings.mend_dirt or not self._grains:
+            return blotches.no_suspects(*shape)
+        expected_HW = 0.5 * (brought[0] + brought[1])
+        # A difference from two neighbours' mean holds 1.5 times one frame's variance.
+        sigma_HW = np.maximum(1.22 * self._grains[0].sigma_at(expected_HW), 1.0 / 255)
+        noise_HW = blotches.local_noise(view.luma_HW - expected_HW, sigma_HW)
+        seen = blotches.Witnesses(view.luma_HW, brought[0], brought[1], noise_HW, lost_HW, both)
+        return blotches.suspects(seen, self._settings.blotches)
+
+    def _learn_grain(self, view: _View, brought: list[Float], quiet_HW: Mask) -> None:
+        expected_HW = 0.5 * (brought[0] + brought[1])
+        grain = graining.measure(view.luma_HW, expected_HW, expected_HW, quiet_HW)
+        if grain is None:
+            return
+        # One part in five: a reel's grain changes slowly, and a frame's measure is steady to a few per cent.
+        self._grains = [self._grains[0].toward(grain, 0.2) if self._grains else grain]
+
+    # -- repair -------------------------------------------------------------------------------------------------------
+
+    def _mend(self, at: int, frame: int) -> tuple[Float, Mask, Float]:
+        view = self._views[at]
+        found = self._suspects(at)
+        sure_N = found.confidence_N >= self._settings.blotches.sure
+        dirt = blotches.kept(found, sure_N)
+        mask_HW = grown(dirt.mask_HW, self._settings.widen_px)
+        confidence_HW = np.zeros(mask_HW.shape, np.float32)
+        if not mask_HW.any():
+            return np.zeros((view.planes_CHW.shape[0], 0), np.float32), mask_HW, confidence_HW
+        rows_P, columns_P = np.nonzero(mask_HW)
+        by_label = np.concatenate([[0], dirt.confidence_N]).astype(np.float32)
+        sure_HW = by_label[dirt.labels_HW]
+        if self._settings.widen_px:
+            sure_HW = _spread(sure_HW, self._settings.widen_px)
+        hidden_HW = grown(found.mask_HW, self._settings.widen_px + 1)
+        sources = self._sources(at, hidden_HW)
+        filled, kept_P = fill.from_time(view.planes_CHW, rows_P, columns_P, hidden_HW, sources)
+        grains = self._grains * view.planes_CHW.shape[0]
+        values_CP = fill.regrained(
+            filled, kept_P, rows_P, columns_P, grains, self._maker, frame, self._settings.grain
+        )
+        confidence_HW[mask_HW] = np.clip(sure_HW[mask_HW] * filled.trust_P, 0.01, 1)
+        return values_CP, mask_HW, confidence_HW
+
+    def _sources(self, at: int, hidden_HW: Mask) -> list[fill.Source]:
+        sources = []
+        for step in (-1, 1, -2, 2):
+            flow = self._flow(at, step)
+            if flow is None:
+                continue
+            flow_HW2 = motion.smooth_over(self._large(flow[0]), hidden_HW, max(hidden_HW.shape) // 16)
+            neighbour = self._views[at + step]
+            sources.append(
+                fill.Source(
+                    neighbour.planes_CHW,
+                    flow_HW2,
+                    self._large(flow[1]),
+                    self._suspects(at + step).mask_HW,
+                    abs(step),
+                )
+            )
+        return sources
+
+
+def _spread(values_HW: Float, px: int) -> Float:
+    import cv2
+
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * px + 1, 2 * px + 1))
+    wider: Float = cv2.dilate(values_HW, disc)
+    return wider
+
+
+def _repair(planes_CHW: Planes, values_CP: Float, mask_HW: Mask, confidence_HW: Float, feather_px: int) -> Repair:
+    """The frame with the values laid in under the mask; a frame without a mask is handed on as it is."""
+    kind_HW = np.where(mask_HW, np.uint8(Defect.DIRT), np.uint8(Defect.NONE))
+    if not mask_HW.any():
+        return Repair(planes_CHW, mask_HW, confidence_HW, kind_HW)
+    opacity_P = fill.feather(mask_HW, feather_px)[mask_HW]
+    out_CHW = planes_CHW.copy()
+    out_CHW[:, mask_HW] += opacity_P * (values_CP - planes_CHW[:, mask_HW])
+    return Repair(out_CHW, mask_HW, confidence_HW, kind_HW)

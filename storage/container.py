@@ -1,0 +1,183 @@
+"""One decoder for every film file: opened safely, decoded to the end whatever is broken in it.
+
+Media files are untrusted: only the containers named here are tried, a file that names other files or URLs opens
+none of them, and damage is reported instead of skipped.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+import av
+import av.logging
+from av.container import InputContainer
+from av.error import EOFError as EndOfFile
+from av.error import FFmpegError
+
+from storage.errors import SourceError
+from storage.filesystem import first_line, open_input
+
+# FFmpeg's demuxers that read one file and nothing else. No playlists, no image patterns, no networks.
+_DEMUXERS = (
+    "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "mxf", "avi", "mpeg", "mpegts", "mpegvideo", "h264", "hevc",
+    "m4v", "dv", "vc1", "yuv4mpegpipe", "nut", "asf", "ogg", "gxf", "dirac", "dnxhd", "mjpeg",
+)  # fmt: skip
+FILM_SUFFIXES = frozenset(
+    ".mkv .webm .mp4 .m4v .mov .mxf .avi .mpg .mpeg .mpe .vob .m2v .ts .mts .m2ts .264 .h264 .avc .265 .h265 .hevc "
+    ".dv .vc1 .y4m .nut .wmv .asf .ogv .gxf .mjpeg".split()
+)
+# Complaints are caught where they arise (`Decoder`) and must not reach the terminal by themselves.
+av.logging.set_level(av.logging.ERROR)
+av.logging.set_skip_repeated(False)
+logging.getLogger("libav").propagate = False
+logging.getLogger("libav").addHandler(logging.NullHandler())
+_BUFFER_BYTES = 1 << 20
+# A demuxer that reports this many errors in a row without a packet will not recover.
+_PATIENCE = 100
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """One decoded frame and what the file said of it."""
+
+    frame: av.VideoFrame
+    pts: int | None
+    keyframe: bool
+    corrupt: bool
+
+
+@contextmanager
+def open_film(uri: str) -> Iterator[InputContainer]:
+    """The container, opened for reading without following anything that it names.
+
+    Raises SourceError: not a film, no picture in it, not readable.
+    """
+    file = open_input(uri)
+    try:
+        if not file.read(1):
+            raise SourceError(f"{uri}: the file is empty")
+        file.seek(0)
+        whitelist = ",".join(name.replace(",", "\\,") + "," + name for name in _DEMUXERS)
+        try:
+            container = av.open(
+                file,
+                mode="r",
+                options={"format_whitelist": whitelist},
+                buffer_size=_BUFFER_BYTES,
+                io_open=_refuse,
+                metadata_errors="replace",
+            )
+        except (FFmpegError, ValueError) as error:
+            raise SourceError(
+                f"{uri}: not a film that can be read ({_reason(error)}); check that the file is whole"
+            ) from error
+        with container:
+            if not any(_is_picture(stream) for stream in container.streams.video):
+                held = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+                raise SourceError(f"{uri}: no picture in this file (it holds {held})")
+            yield container
+    finally:
+        file.close()
+
+
+def film_stream(container: InputContainer) -> av.VideoStream:
+    """The first stream of pictures; cover art does not count."""
+    return next(stream for stream in container.streams.video if _is_picture(stream))
+
+
+class PacketSink(Protocol):
+    """Takes the packets of streams that are carried along and not decoded."""
+
+    @property
+    def streams(self) -> list[av.stream.Stream]: ...
+
+    def take(self, packet: av.Packet) -> None: ...
+
+
+class Decoder:
+    """Decodes a film's pictures in presentation order, past whatever is broken, and remembers what was.
+
+    After the last frame `packet_pts` holds the timestamps of all packets read, and `errors` what the demuxer and
+    the decoder complained of. Runs on one thread, because FFmpeg tells of a bad slice in its log only
+    (an FFV1 slice with a wrong checksum still comes out as a good frame), and the log is caught by thread.
+    """
+
+    def __init__(self, container: InputContainer) -> None:
+        self._container = container
+        self.stream = film_stream(container)
+        context = self.stream.codec_context
+        # Frame threads deadlock when a reader leaves early, and hand frames out late; slices do neither.
+        context.thread_type = "SLICE"
+        context.thread_count = 1
+        with suppress(ValueError, AttributeError):
+            context.flags |= av.codec.context.Flags.output_corrupt
+        self.packet_pts: list[int] = []
+        self.errors: list[str] = []
+
+    def seek(self, pts: int) -> None:
+        self._container.seek(pts, stream=self.stream, backward=True)
+
+    def frames(self, others: PacketSink | None = None) -> Iterator[Decoded]:
+        """Every frame that decodes, to the end. Packets of the other streams go to `others`."""
+        wanted = [self.stream, *others.streams] if others else [self.stream]
+        suspect: set[int | None] = set()
+        for packet in self._packets(wanted):
+            if packet.stream.index != self.stream.index:
+                assert others is not None
+                others.take(packet)
+                continue
+            if packet.size and packet.pts is not None and not packet.is_discard:
+                self.packet_pts.append(packet.pts)
+            decoded, complaints = self._decode(packet)
+            if complaints:
+                self.errors += complaints
+                suspect.add(packet.pts)
+            for frame in decoded:
+                corrupt = frame.is_corrupt or frame.pts in suspect
+                yield Decoded(frame, frame.pts, bool(frame.key_frame), bool(corrupt))
+                suspect.discard(frame.pts)
+
+    def _decode(self, packet: av.Packet) -> tuple[list[av.VideoFrame], list[str]]:
+        decoded: list[av.VideoFrame] = []
+        with av.logging.Capture() as log:
+            try:
+                decoded = list(self.stream.codec_context.decode(packet if packet.size else None))
+            except EndOfFile:
+                pass
+            except FFmpegError as error:
+                return [], [_reason(error)]
+        return decoded, [message.strip() for level, _, message in log if level <= av.logging.ERROR]
+
+    def _packets(self, streams: list[av.stream.Stream]) -> Iterator[av.Packet]:
+        """Packets to the end of the file; a demuxer that stumbles is asked to go on."""
+        failures = 0
+        while failures < _PATIENCE:
+            demuxed = self._container.demux(*streams)
+            while True:
+                with av.logging.Capture() as log:
+                    try:
+                        packet = next(demuxed)
+                    except (StopIteration, EndOfFile):
+                        packet, failures = None, _PATIENCE
+                    except FFmpegError as error:
+                        packet, failures = None, failures + 1
+                        self.errors.append(_reason(error))
+                self.errors += [message.strip() for level, _, message in log if level <= av.logging.ERROR]
+                if packet is None:
+                    break
+                failures = 0
+                yield packet
+
+
+def _is_picture(stream: av.VideoStream) -> bool:
+    return not stream.disposition & av.stream.Disposition.attached_pic
+
+
+def _refuse(*_: object) -> None:
+    raise PermissionError("a film may not open other files")
+
+
+def _reason(error: BaseException) -> str:
+    return first_line(error).replace("Invalid data found when processing input", "damaged or of an unknown kind")

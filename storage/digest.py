@@ -1,0 +1,46 @@
+"""Names for outputs: a digest of everything that can change a byte of them."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from fractions import Fraction
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+_HEX_DIGITS = 16
+
+
+def digest_of(facts: Any) -> str:
+    """16 hex digits over the canonical JSON of plain data (fractions as text)."""
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:_HEX_DIGITS]
+
+
+@cache
+def digest_of_code(*folders: Path) -> str:
+    """Over the source text of every module in these folders: what is edited is computed anew."""
+    total = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(folder.rglob("*.py")):
+            total.update(str(path.relative_to(folder)).encode())
+            total.update(path.read_bytes())
+    return total.hexdigest()[:_HEX_DIGITS]
+
+
+def versions_of(packages: Iterable[str]) -> dict[str, str]:
+    """The installed version of each package; `absent` where it is not installed."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "absent"
+    return found
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Fraction):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in a digest")

@@ -1,0 +1,84 @@
+"""The exact frame index: which frames a reel has, made once at ingest from one decode to the end.
+
+A frame that could not be decoded keeps its place (law 10). That it was there is known from its packet, from a
+hole in the timestamps of a file that the demuxer stumbled over, or from the container's own index of a file that
+ends too early; a hole alone proves nothing, films with pauses are whole.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from storage.reel import FrameRow
+
+# Two fields of one picture may come as two packets half a frame apart.
+_SAME_FRAME = Fraction(6, 10)
+_HOLE = Fraction(3, 2)
+# A jump in damaged timestamps may claim years; more lost frames than good ones are not believed.
+_LEAST_BELIEVED_LOSS = 50
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A frame as the decoder gave it."""
+
+    pts: int | None
+    keyframe: bool
+    md5: str
+    corrupt: bool
+
+
+def build_index(
+    seen: list[Seen], packet_pts: list[int], stumbled: bool, step: Fraction, expected: int | None
+) -> list[FrameRow]:
+    """The reel's frames in order, lost ones in their places.
+
+    seen: what was decoded, in presentation order; not empty. packet_pts: timestamps of all packets.
+    stumbled: whether demuxer or decoder complained. step: ticks to one frame.
+    expected: how many frames the container promises, where it ended before them.
+    """
+    rows = [FrameRow(i, s.pts, s.keyframe, s.md5, i, "corrupt" if s.corrupt else "") for i, s in enumerate(seen)]
+    times = [s.pts for s in seen if s.pts is not None]
+    if len(times) < len(seen) or any(a >= b for a, b in zip(times, times[1:], strict=False)):
+        return rows
+    lost = [pts for pts in packet_pts if not _near(times, pts, _SAME_FRAME * step)]
+    if stumbled:
+        lost += _holes(sorted({*times, *lost}), step)
+    if expected:
+        last = max([*times, *lost])
+        tail = expected - len(times) - len(lost)
+        lost += [round(last + step * n) for n in range(1, tail + 1)]
+    if not lost or len(lost) > max(len(seen), _LEAST_BELIEVED_LOSS):
+        return rows
+    return _placed(rows, sorted(set(lost)))
+
+
+def _near(times: list[int], pts: int, reach: Fraction) -> bool:
+    at = bisect_left(times, pts)
+    return any(abs(times[i] - pts) < reach for i in (at - 1, at) if 0 <= i < len(times))
+
+
+def _holes(times: list[int], step: Fraction) -> list[int]:
+    steady = sum(abs(b - a - step) <= max(step / 4, 1) for a, b in zip(times, times[1:], strict=False))
+    if steady < 0.8 * (len(times) - 1):
+        return []
+    return [
+        round(a + step * n)
+        for a, b in zip(times, times[1:], strict=False)
+        if b - a > _HOLE * step
+        for n in range(1, round((b - a) / step))
+    ]
+
+
+def _placed(rows: list[FrameRow], lost: list[int]) -> list[FrameRow]:
+    slots = sorted([*rows, *(FrameRow(-1, pts, False, "", -1, "lost") for pts in lost)], key=lambda r: r.pts or 0)
+    good = [i for i, row in enumerate(slots) if row.damage != "lost"]
+    placed = []
+    for i, row in enumerate(slots):
+        if row.damage == "lost":
+            at = bisect_left(good, i)
+            nearest = min((g for g in good[max(0, at - 1) : at + 1]), key=lambda g: abs(g - i))
+            placed.append(replace(row, frame=i, shown=nearest, md5=slots[nearest].md5))
+        else:
+            placed.append(replace(row, frame=i, shown=i))
+    return placed

@@ -1,0 +1,118 @@
+"""Every table: one frozen schema a version, written whole, checked on the way in.
+
+pyarrow drops unknown keys and accepts nulls in columns declared without; both are refused here. Columns are only
+ever added, with a new `schema_version`, never retyped.
+"""
+
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from storage.errors import VaultError
+
+
+def _schema(name: str, version: int, fields: list[pa.Field]) -> pa.Schema:
+    return pa.schema(fields, metadata={"table": name, "schema_version": str(version)})
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+FRAMES = _schema(
+    "frames",
+    1,
+    [
+        _required("frame", pa.int64()),
+        pa.field("pts", pa.int64()),
+        _required("keyframe", pa.bool_()),
+        _required("md5", pa.string()),
+        _required("shown", pa.int64()),
+        _required("damage", pa.string()),
+    ],
+)
+SHOTS = _schema(
+    "shots",
+    1,
+    [
+        _required("shot", pa.int32()),
+        _required("start", pa.int64()),
+        _required("end", pa.int64()),
+        _required("kind", pa.string()),
+        _required("certainty", pa.float64()),
+        _required("detectors", pa.list_(pa.string())),
+    ],
+)
+CHANGES = _schema(
+    "changes",
+    1,
+    [
+        _required("frame", pa.int64()),
+        _required("shot_start", pa.int64()),
+        _required("region", pa.int32()),
+        _required("kind", pa.string()),
+        _required("x", pa.int32()),
+        _required("y", pa.int32()),
+        _required("width", pa.int32()),
+        _required("height", pa.int32()),
+        _required("pixels", pa.int64()),
+        _required("mean_change", pa.float32()),
+        _required("max_change", pa.float32()),
+        _required("confidence", pa.float32()),
+        _required("tool", pa.string()),
+        _required("tool_version", pa.string()),
+        _required("parameters", pa.string()),
+    ],
+)
+LEDGER = _schema(
+    "ledger",
+    1,
+    [
+        _required("run_id", pa.string()),
+        _required("reel_id", pa.string()),
+        _required("stage", pa.string()),
+        _required("frames", pa.int64()),
+        _required("megapixels", pa.float64()),
+        _required("seconds", pa.float64()),
+        _required("device", pa.string()),
+        _required("tool", pa.string()),
+        _required("finished_at", pa.string()),
+    ],
+)
+
+
+def to_parquet(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> bytes:
+    """The rows as a Parquet file, the same bytes for the same rows. Raises VaultError for a row that does not fit."""
+    rows = list(rows)
+    names = set(schema.names)
+    required = {field.name for field in schema if not field.nullable}
+    for row in rows:
+        if row.keys() != names:
+            wrong = sorted(row.keys() ^ names)
+            raise VaultError(f"table {_name(schema)}: a row's columns do not fit: {', '.join(wrong)}")
+        empty = [name for name in required if row[name] is None]
+        if empty:
+            raise VaultError(f"table {_name(schema)}: {', '.join(sorted(empty))} may not be empty")
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def from_parquet(data: bytes, schema: pa.Schema) -> list[dict[str, Any]]:
+    """The rows of a table of this kind; columns that a newer version added are left out.
+
+    Raises VaultError where it is not such a table.
+    """
+    try:
+        table = pq.read_table(io.BytesIO(data))
+        rows: list[dict[str, Any]] = table.select(schema.names).cast(schema).to_pylist()
+    except (pa.ArrowException, KeyError, ValueError) as error:
+        raise VaultError(f"not a table of {_name(schema)} ({str(error).splitlines()[0]})") from error
+    return rows
+
+
+def _name(schema: pa.Schema) -> str:
+    return str((schema.metadata or {})[b"table"].decode())

@@ -1,0 +1,156 @@
+"""The vault: one output root on any filesystem, where nothing half-written is ever seen.
+
+A thing is made in a staging folder on this machine and published under its digest: on a local disk by one rename,
+elsewhere by uploading its files with the record last. What has its record is whole.
+
+    reels/<reel_id>/reel.json frames.parquet shots.parquet
+    reels/<reel_id>/shots/<digest>/    restored.mkv mask.mkv originals.mkv changes.parquet shot.json
+    reels/<reel_id>/deliver/<digest>/  a BagIt bag; delivery.json in its data/
+    ledger/<run_id>.parquet            frames, seconds and device a stage
+    review.json                        the reviewer's decisions
+"""
+
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+from pyarrow import fs
+
+from storage.errors import VaultError
+from storage.filesystem import first_line, resolve, sync_tree, write_atomically
+
+_STAGING = ".staging"
+
+
+class Vault:
+    """A vault by URI. Keys are paths below its root, with forward slashes."""
+
+    def __init__(self, uri: str) -> None:
+        self.uri = uri
+        self._fs, self._root = resolve(uri)
+
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self._fs, fs.LocalFileSystem)
+
+    def prepare(self) -> None:
+        """Makes sure that the vault can be written. Raises VaultError."""
+        try:
+            self._fs.create_dir(self._root, recursive=True)
+            if self.is_local:
+                staging = Path(self._root, _STAGING)
+                staging.mkdir(exist_ok=True)
+                (probe := staging / f"probe-{uuid.uuid4().hex}").write_bytes(b"answerprint")
+                probe.unlink()
+                _sweep(staging)
+        except OSError as error:
+            raise VaultError(f"{self.uri}: the vault cannot be written ({first_line(error)})") from error
+
+    def exists(self, key: str) -> bool:
+        return bool(self._fs.get_file_info(self._path(key)).type != fs.FileType.NotFound)
+
+    def read(self, key: str) -> bytes:
+        """Raises VaultError where it is not there."""
+        try:
+            with self._fs.open_input_stream(self._path(key)) as stream:
+                return bytes(stream.read())
+        except OSError as error:
+            raise VaultError(f"{self.uri}/{key}: cannot be read ({first_line(error)})") from error
+
+    def write(self, key: str, data: bytes) -> None:
+        """Writes one file whole or not at all. Raises VaultError."""
+        path = self._path(key)
+        if self.is_local:
+            write_atomically(Path(path), data)
+            return
+        try:
+            with self._fs.open_output_stream(path) as stream:
+                stream.write(data)
+        except OSError as error:
+            raise VaultError(f"{self.uri}/{key}: cannot be written ({first_line(error)})") from error
+
+    def folders(self, key: str) -> list[str]:
+        """The names of the folders below a key, sorted; none where there is no such key."""
+        selector = fs.FileSelector(self._path(key), allow_not_found=True)
+        found = self._fs.get_file_info(selector)
+        return sorted(info.base_name for info in found if info.type == fs.FileType.Directory)
+
+    def files(self, key: str) -> list[str]:
+        """The keys of the files directly below a key, sorted."""
+        found = self._fs.get_file_info(fs.FileSelector(self._path(key), allow_not_found=True))
+        return sorted(f"{key}/{info.base_name}" for info in found if info.type == fs.FileType.File)
+
+    @contextmanager
+    def publishing(self, key: str, record: str) -> Iterator[Path]:
+        """A folder to make things in; when the block ends well, it stands in the vault under `key`.
+
+        record: the file, relative to the folder, that says that all is there; it comes last. If somebody else
+        published the same key meanwhile, theirs stays: equal names mean equal bytes.
+        """
+        home = Path(self._root, _STAGING) if self.is_local else Path(tempfile.gettempdir())
+        folder = home / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
+        try:
+            folder.mkdir(parents=True)
+            yield folder
+            sync_tree(folder)
+            if self.is_local:
+                self._rename(folder, key)
+            else:
+                self._upload(folder, key, record)
+        except OSError as error:
+            raise VaultError(f"{self.uri}/{key}: cannot be written ({first_line(error)})") from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def path(self, key: str) -> Path:
+        """A file of the vault as a path on this machine; fetched first where the vault is elsewhere."""
+        if self.is_local:
+            return Path(self._path(key))
+        local = Path(tempfile.gettempdir(), "answerprint-cache", self._path(key).replace("..", "_"))
+        if not local.exists():
+            local.parent.mkdir(parents=True, exist_ok=True)
+            partial = local.with_name(f"{local.name}.{uuid.uuid4().hex}")
+            fs.copy_files(self._path(key), str(partial), self._fs, fs.LocalFileSystem())
+            partial.replace(local)
+        return local
+
+    def url(self, key: str) -> str:
+        """What a person is told: a path for a local vault, a URI for others."""
+        return self._path(key) if self.is_local else f"{self.uri.rstrip('/')}/{key}"
+
+    def _path(self, key: str) -> str:
+        parts = key.split("/")
+        if any(part in ("", ".", "..") for part in parts):
+            raise VaultError(f"{key!r} is not a place in a vault")
+        return "/".join([self._root, *parts])
+
+    def _rename(self, folder: Path, key: str) -> None:
+        target = Path(self._path(key))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            try:
+                folder.rename(target)
+            except OSError:
+                if not target.exists():
+                    raise
+
+    def _upload(self, folder: Path, key: str, record: str) -> None:
+        files = sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / record)
+        for path in [*files, folder / record]:
+            target = self._path(f"{key}/{path.relative_to(folder).as_posix()}")
+            self._fs.create_dir(target.rpartition("/")[0], recursive=True)
+            fs.copy_files(str(path), target, fs.LocalFileSystem(), self._fs)
+
+
+def _sweep(staging: Path) -> None:
+    """Removes what killed processes of this machine left behind."""
+    for folder in staging.iterdir():
+        host, _, rest = folder.name.rpartition("-")[0].rpartition("-")
+        if host == socket.gethostname() and rest.isdigit() and not psutil.pid_exists(int(rest)):
+            shutil.rmtree(folder, ignore_errors=True)

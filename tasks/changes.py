@@ -1,0 +1,82 @@
+"""The change log: a row per frame and region, what was changed, where, by how much, by what and how sure."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import cv2
+import numpy as np
+
+from models.restorer import Card, Defect, Repair
+from storage.digest import digest_of
+from storage.pixels import Picture
+
+
+def change_rows(
+    frame: int, shot_start: int, source: Picture, result: Picture, repair: Repair, card: Card
+) -> list[dict[str, Any]]:
+    """One row a connected region of the repair mask; changes are in luma (or green) codes over the peak."""
+    if not repair.mask_HW.any():
+        return []
+    count, labels_HW, stats, _ = cv2.connectedComponentsWithStats(repair.mask_HW.astype(np.uint8), connectivity=8)
+    inside = repair.mask_HW
+    region = labels_HW[inside]
+    before, after = source.planes[0][inside].astype(np.float64), result.planes[0][inside].astype(np.float64)
+    change = np.abs(after - before) / source.layout.peak
+    pixels = np.bincount(region, minlength=count)
+    mean_change = np.bincount(region, change, count) / np.maximum(pixels, 1)
+    confidence = np.bincount(region, repair.confidence_HW[inside], count) / np.maximum(pixels, 1)
+    max_change = np.zeros(count)
+    np.maximum.at(max_change, region, change)
+    votes = np.zeros((count, len(Defect)), np.int64)
+    np.add.at(votes, (region, repair.kind_HW[inside]), 1)
+    kinds = votes.argmax(axis=1)
+    parameters = digest_of(dict(card.parameters))
+    return [
+        {
+            "frame": frame,
+            "shot_start": shot_start,
+            "region": n,
+            "kind": Defect(int(kinds[n])).name.lower(),
+            "x": int(stats[n, cv2.CC_STAT_LEFT]),
+            "y": int(stats[n, cv2.CC_STAT_TOP]),
+            "width": int(stats[n, cv2.CC_STAT_WIDTH]),
+            "height": int(stats[n, cv2.CC_STAT_HEIGHT]),
+            "pixels": int(pixels[n]),
+            "mean_change": float(mean_change[n]),
+            "max_change": float(max_change[n]),
+            "confidence": float(confidence[n]),
+            "tool": card.name,
+            "tool_version": card.version,
+            "parameters": parameters,
+        }
+        for n in range(1, count)
+    ]
+
+
+def step_rows(step: str, records: Sequence[Any], shot_start: int, size: tuple[int, int]) -> Iterator[dict[str, Any]]:
+    """One row a frame for a global step: the whole picture, its parameters as JSON."""
+    width, height = size
+    for offset, record in enumerate(records):
+        yield {
+            "frame": shot_start + offset,
+            "shot_start": shot_start,
+            "region": 0,
+            "kind": step,
+            "x": 0,
+            "y": 0,
+            "width": width,
+            "height": height,
+            "pixels": width * height,
+            "mean_change": 0.0,
+            "max_change": 0.0,
+            "confidence": 1.0,
+            "tool": step,
+            "tool_version": "1",
+            "parameters": json.dumps(asdict(record), default=_plain),
+        }
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)

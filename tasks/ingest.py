@@ -1,0 +1,71 @@
+"""Ingest: what a source is, under which name it lies in the vault, and where each of its frames stands."""
+
+from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
+from pathlib import PurePosixPath
+
+from storage.errors import SourceError
+from storage.reel import FrameRow, Reel, reel_from_json, reel_to_json
+from storage.survey import Progress, digest_source, survey
+from storage.tables import FRAMES, from_parquet, to_parquet
+from storage.vault import Vault
+
+
+@dataclass(frozen=True)
+class IngestedReel:
+    """A reel that stands in the vault, with its frame index."""
+
+    reel: Reel
+    rows: tuple[FrameRow, ...]
+
+    @property
+    def key(self) -> str:
+        return reel_key(self.reel.reel_id)
+
+
+def reel_key(reel_id: str) -> str:
+    return f"reels/{reel_id}"
+
+
+def ingest(vault: Vault, source: str, rate: Fraction | None, progress: Progress) -> IngestedReel:
+    """Surveys the source, or finds that the vault knows it already by its content.
+
+    Raises SourceError: not a film.
+    """
+    digest, _ = digest_source(source)
+    known = f"{reel_key(digest[:16])}/reel.json"
+    if vault.exists(known):
+        found = load(vault, digest[:16])
+        if rate is None or found.reel.video.rate == rate:
+            return _moved(vault, found, source)
+    reel, rows = survey(source, rate, progress)
+    if reel.sha256 != digest:
+        raise SourceError(f"{source}: changed while it was read; wait until it is complete")
+    key = reel_key(reel.reel_id)
+    vault.write(f"{key}/frames.parquet", to_parquet((asdict(row) for row in rows), FRAMES))
+    vault.write(f"{key}/reel.json", reel_to_json(reel))
+    return IngestedReel(reel, tuple(rows))
+
+
+def load(vault: Vault, reel_id: str) -> IngestedReel:
+    """Raises VaultError where the vault holds no such reel."""
+    key = reel_key(reel_id)
+    reel = reel_from_json(vault.read(f"{key}/reel.json"))
+    rows = from_parquet(vault.read(f"{key}/frames.parquet"), FRAMES)
+    return IngestedReel(reel, tuple(FrameRow(**row) for row in rows))
+
+
+def check_untouched(reel: Reel) -> None:
+    """Raises SourceError where the source is no longer, byte for byte, what was ingested (law 1)."""
+    digest, _ = digest_source(reel.source)
+    if digest != reel.sha256:
+        raise SourceError(f"{reel.source}: was changed since its ingest; nothing is delivered from it")
+
+
+def _moved(vault: Vault, found: IngestedReel, source: str) -> IngestedReel:
+    """The same film from another place: work goes on from where it lies now."""
+    if found.reel.source == source:
+        return found
+    reel = replace(found.reel, source=source, name=PurePosixPath(source.rstrip("/")).name)
+    vault.write(f"{found.key}/reel.json", reel_to_json(reel))
+    return IngestedReel(reel, found.rows)

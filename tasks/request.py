@@ -1,0 +1,37 @@
+"""What a restoration run is asked for."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+Mode = Literal["preservation", "presentation"]
+
+
+class RequestError(Exception):
+    """What was asked for cannot be done; one line that says what to ask instead."""
+
+
+@dataclass(frozen=True)
+class RestoreRequest:
+    """One run over one vault, the same for all its reels."""
+
+    vault: str
+    restorer: str = "default"
+    """`default`, `classical`, or `none` (conserves the film and changes nothing)."""
+    mode: Mode = "preservation"
+    """`preservation`: only damage changes. `presentation`: stabilised and deflickered too; every pixel may move."""
+    shots: str | None = None
+    """A person's cut list (CSV, OTIO or EDL) that overrides detection; for one reel only."""
+    rate: Fraction | None = None
+    """Frames a second, for image sequences and raw streams that name none."""
+    retry_failed: bool = False
+    """Tries again the shots that were given up in earlier runs."""
+
+    def __post_init__(self) -> None:
+        if self.mode not in ("preservation", "presentation"):
+            raise RequestError(f"--mode {self.mode}: choose preservation or presentation")
+        if self.rate is not None and not 1 <= self.rate <= 240:
+            raise RequestError(f"--rate {self.rate}: a film runs at 1 to 240 frames a second")
+        if self.shots is not None and not Path(self.shots).is_file():
+            raise RequestError(f"--shots {self.shots}: no such file")

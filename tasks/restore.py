@@ -1,0 +1,171 @@
+"""One shot: read, restored, merged under its mask, written with its record. What a worker of the pool does."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from av.error import FFmpegError
+
+import models
+import storage
+from models.catalogue import load_restorer
+from models.restorer import Card, Footage, Repair, Restorer
+from storage.digest import digest_of, digest_of_code, versions_of
+from storage.errors import VaultError
+from storage.filesystem import first_line
+from storage.frames import read_frames
+from storage.master import GREY8, Ffv1Writer
+from storage.pixels import Picture, blank, differs, floats, merge, replace
+from storage.survey import Progress
+from storage.tables import CHANGES, to_parquet
+from storage.vault import Vault
+from tasks.changes import change_rows, step_rows
+from tasks.ingest import IngestedReel, load
+from tasks.request import Mode
+
+RECORD = "shot.json"
+# What decides pixels besides our own code.
+_ENGINES = ("av", "numpy", "opencv-python-headless")
+
+
+@dataclass(frozen=True)
+class ShotJob:
+    """What a worker needs to restore one shot; small, because it travels."""
+
+    vault: str
+    reel_id: str
+    start: int
+    end: int
+    restorer: str
+    mode: Mode
+
+    @property
+    def frames(self) -> int:
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class ShotOutcome:
+    """What a worker tells of a shot that stands in the vault."""
+
+    key: str
+    seconds: float
+    device: str
+
+
+def shot_key(reel: IngestedReel, job: ShotJob, card: Card) -> str:
+    """Where the shot's output lies: named by everything that can change a pixel of it."""
+    return f"{reel.key}/shots/{digest_of(_recipe(reel, job, card))}"
+
+
+def _recipe(reel: IngestedReel, job: ShotJob, card: Card) -> dict[str, Any]:
+    return {
+        "source_sha256": reel.reel.sha256,
+        "frames": [job.start, job.end],
+        "pictures_md5": digest_of([row.md5 for row in reel.rows[job.start : job.end]]),
+        "rate": reel.reel.video.rate,
+        "restorer": {**asdict(card), "parameters": dict(card.parameters)},
+        "mode": job.mode,
+        "code": [digest_of_code(Path(models.__path__[0])), digest_of_code(Path(storage.__path__[0]))],
+        "engines": {**versions_of(_ENGINES), "ffmpeg": str(av.library_versions["libavcodec"])},
+    }
+
+
+class RestoringWorker:
+    """Lives in a worker process of the pool: restorers are loaded once, reels remembered."""
+
+    def __init__(self) -> None:
+        cv2.setNumThreads(1)
+        self._restorers: dict[str, Restorer] = {}
+        self._reels: dict[tuple[str, str], IngestedReel] = {}
+
+    def run(self, job: ShotJob, progress: Progress) -> ShotOutcome:
+        """Raises StorageError (final) and whatever a restorer raises."""
+        started = monotonic()
+        restorer = self._restorers.setdefault(job.restorer, load_restorer(job.restorer))
+        vault = Vault(job.vault)
+        reel = self._reels.get((job.vault, job.reel_id)) or load(vault, job.reel_id)
+        self._reels[job.vault, job.reel_id] = reel
+        key = shot_key(reel, job, restorer.card)
+        if not vault.exists(f"{key}/{RECORD}"):
+            try:
+                restore_shot(vault, key, reel, job, restorer, progress)
+            except FFmpegError as error:
+                raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
+        return ShotOutcome(key, monotonic() - started, "cpu")
+
+
+def restore_shot(
+    vault: Vault, key: str, reel: IngestedReel, job: ShotJob, restorer: Restorer, progress: Progress
+) -> None:
+    """Restores one shot and publishes it under `key`."""
+    video = reel.reel.video
+    footage, steps = _footage(reel, job)
+    rows: list[dict[str, Any]] = [row for step in steps for row in step]
+    touched, confidence_sum, worst = 0, 0.0, 0.0
+    with vault.publishing(key, RECORD) as folder:
+        with (
+            Ffv1Writer(folder / "restored.mkv", video) as restored,
+            Ffv1Writer(folder / "mask.mkv", video, GREY8) as masks,
+            Ffv1Writer(folder / "originals.mkv", video) as originals,
+        ):
+            pictures = read_frames(reel.reel, reel.rows, job.start, job.end)
+            for frame, (picture, repair) in enumerate(zip(pictures, restorer.restore(footage), strict=True), job.start):
+                result = _merge(picture, repair, job.mode)
+                mask_HW = repair.mask_HW if job.mode == "preservation" else differs(picture, result)
+                restored.write(result)
+                masks.write(_mask_picture(mask_HW, repair))
+                originals.write(replace(blank(picture), picture, mask_HW))
+                rows += change_rows(frame, job.start, picture, result, repair, restorer.card)
+                share = float(repair.mask_HW.mean())
+                touched += int(repair.mask_HW.sum())
+                confidence_sum += float(repair.confidence_HW[repair.mask_HW].sum())
+                worst = max(worst, share)
+                progress(frame + 1 - job.start)
+        (folder / "changes.parquet").write_bytes(to_parquet(rows, CHANGES))
+        record = {
+            "recipe": _recipe(reel, job, restorer.card),
+            "frames": [job.start, job.end],
+            "restorer": restorer.card.name,
+            "pixels_touched": touched,
+            "share_touched": touched / (job.frames * video.width * video.height),
+            "worst_frame_share": worst,
+            "mean_confidence": confidence_sum / touched if touched else 1.0,
+        }
+        (folder / RECORD).write_text(json.dumps(record, indent=2, default=str) + "\n")
+
+
+def _footage(reel: IngestedReel, job: ShotJob) -> tuple[Footage, list[Iterator[dict[str, Any]]]]:
+    """The shot as restorers see it; in presentation mode steadied and deflickered first."""
+    from models.classical.deflicker import deflicker
+    from models.classical.stabilise import stabilise
+
+    video = reel.reel.video
+
+    def read() -> Iterator[Any]:
+        return (floats(p) for p in read_frames(reel.reel, reel.rows, job.start, job.end))
+
+    footage = Footage(read, job.frames, video.height, video.width, video.layout.colour)
+    if job.mode == "preservation":
+        return footage, []
+    steady, shifts = stabilise(footage)
+    even, corrections = deflicker(steady)
+    size = (video.width, video.height)
+    return even, [step_rows("stabilise", shifts, job.start, size), step_rows("deflicker", corrections, job.start, size)]
+
+
+def _merge(picture: Picture, repair: Repair, mode: Mode) -> Picture:
+    everywhere = np.ones_like(repair.mask_HW)
+    return merge(picture, repair.planes_CHW, repair.mask_HW if mode == "preservation" else everywhere)
+
+
+def _mask_picture(mask_HW: Any, repair: Repair) -> Picture:
+    """0: the source's pixel. 1 to 255: replaced, and how sure (255 where a global step moved it)."""
+    sureness = np.where(repair.mask_HW, np.rint(repair.confidence_HW * 254) + 1, 255)
+    return Picture(((sureness * mask_HW).astype(np.uint8),), GREY8)

@@ -1,0 +1,81 @@
+"""The shot list of a reel: a person's, or what the detectors found in our own frames."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.shots.cuts import find_cuts
+from storage.digest import digest_of, digest_of_code
+from storage.frames import read_frames
+from storage.pixels import luma8
+from storage.survey import Progress
+from storage.tables import SHOTS, from_parquet, to_parquet
+from storage.timeline import ShotSpan, read_cut_list
+from storage.vault import Vault
+from tasks.ingest import IngestedReel
+
+# Detectors look at a small copy: cuts are as plain there and it costs a twentieth.
+_LOOK_WIDTH_PX = 192
+
+
+def find_shots(vault: Vault, reel: IngestedReel, cut_list: str | None, progress: Progress) -> list[ShotSpan]:
+    """The reel's shots, covering every frame once.
+
+    A cut list given now wins and is kept; one given in an earlier run stays in force; else cuts are detected, once
+    for this code. Raises StorageError where a cut list does not fit the reel.
+    """
+    by_hand = f"{reel.key}/shots-by-hand.parquet"
+    if cut_list:
+        spans = read_cut_list(Path(cut_list), reel.reel.frame_count, reel.reel.video.rate)
+        vault.write(by_hand, _to_table(spans))
+        return spans
+    if vault.exists(by_hand):
+        return _from_table(vault.read(by_hand))
+    detected = f"{reel.key}/shots-{_detector_digest()}.parquet"
+    if vault.exists(detected):
+        return _from_table(vault.read(detected))
+    spans = _detect(reel, progress)
+    vault.write(detected, _to_table(spans))
+    return spans
+
+
+def _detect(reel: IngestedReel, progress: Progress) -> list[ShotSpan]:
+    count = reel.reel.frame_count
+    spans: list[ShotSpan] = []
+    start, certainty, detectors = 0, 1.0, ("start",)
+    for cut in find_cuts(_looks(reel, progress)):
+        if cut.start > start:
+            spans.append(ShotSpan(start, cut.start, "shot", certainty, detectors))
+        if cut.end > cut.start:
+            spans.append(ShotSpan(cut.start, cut.end, "transition", cut.certainty, cut.detectors))
+        start, certainty, detectors = cut.end, cut.certainty, cut.detectors
+    if start < count:
+        spans.append(ShotSpan(start, count, "shot", certainty, detectors))
+    return spans
+
+
+def _looks(reel: IngestedReel, progress: Progress) -> Iterator[NDArray[np.uint8]]:
+    for frame, picture in enumerate(read_frames(reel.reel, reel.rows, 0, reel.reel.frame_count)):
+        yield luma8(picture, _LOOK_WIDTH_PX)
+        progress(frame + 1)
+
+
+def _detector_digest() -> str:
+    import models.shots
+
+    return digest_of([digest_of_code(Path(models.shots.__path__[0])), _LOOK_WIDTH_PX])
+
+
+def _to_table(spans: list[ShotSpan]) -> bytes:
+    rows = ({"shot": n, **asdict(span), "detectors": list(span.detectors)} for n, span in enumerate(spans, 1))
+    return to_parquet(rows, SHOTS)
+
+
+def _from_table(data: bytes) -> list[ShotSpan]:
+    return [
+        ShotSpan(row["start"], row["end"], row["kind"], row["certainty"], tuple(row["detectors"]))
+        for row in from_parquet(data, SHOTS)
+    ]
