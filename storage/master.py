@@ -70,14 +70,14 @@ def join(path: Path, segments: Sequence[Path], reel: Reel, rows: Sequence[FrameR
         container.metadata.update(_tags(reel))
         if reel.chapters:
             container.set_chapters(_chapters(reel))
-        packets = _film_packets(segments, stream, _times_ms(reel, rows))
+        packets = _film_packets(segments, stream, times_ms(reel, rows))
         if reel.kind == "film" and reel.audio:
             with open_film(reel.source) as source:
                 carried = carried_streams(source)
                 targets = {s.index: container.add_stream_from_template(s, opaque=True) for s in carried}
                 for s in carried:
                     targets[s.index].metadata.update(s.metadata)
-                _interleave(container, packets, _sound_packets(source, carried, targets, _shift_ms(reel)))
+                interleave(container, packets, _sound_packets(source, carried, targets, _shift_ms(reel)))
         else:
             for packet in packets:
                 container.mux(packet)
@@ -87,7 +87,7 @@ def join_plain(path: Path, segments: Sequence[Path], reel: Reel, rows: Sequence[
     """Segments of masks or of replaced pixels joined to one silent film with the reel's times."""
     with _open_output(path) as container:
         stream = _ffv1_stream(container, reel.video, layout)
-        for packet in _film_packets(segments, stream, _times_ms(reel, rows)):
+        for packet in _film_packets(segments, stream, times_ms(reel, rows)):
             container.mux(packet)
 
 
@@ -159,7 +159,7 @@ def _shift_ms(reel: Reel) -> int:
     return min(0, round(reel.start_pts * reel.time_base * 1000))
 
 
-def _times_ms(reel: Reel, rows: Sequence[FrameRow]) -> list[int]:
+def times_ms(reel: Reel, rows: Sequence[FrameRow]) -> list[int]:
     """Each frame's time in Matroska's milliseconds: from the source's timestamps, or counted where it has none."""
     shift = _shift_ms(reel)
     if any(row.pts is None for row in rows):
@@ -209,7 +209,7 @@ def _sound_packets(source: Any, carried: list[Any], targets: dict[int, Any], shi
         yield packet
 
 
-def _interleave(container: OutputContainer, film: Iterable[av.Packet], sound: Iterable[av.Packet]) -> None:
+def interleave(container: OutputContainer, film: Iterable[av.Packet], sound: Iterable[av.Packet]) -> None:
     """Muxes both by time, so that neither waits in memory for the other."""
     waiting = iter(sound)
     held = next(waiting, None)

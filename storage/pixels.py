@@ -14,7 +14,7 @@ from typing import Literal
 import av
 import cv2
 import numpy as np
-from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from storage.errors import SourceError
@@ -57,6 +57,9 @@ _UNPACKED = {
 # What FFV1 takes where it does not take the planar format itself.
 _ENCODED = {"gbrp": "bgr0", "gbrap": "bgra"}
 _RGB_FROM_GBR = (2, 0, 1)
+# Numbers of ITU-T H.273.
+_BT709, _BT601 = 1, (4, 5, 6)
+_SD_HEIGHT = 576
 
 
 @dataclass(frozen=True)
@@ -258,17 +261,25 @@ def luma8(picture: Picture, width: int) -> NDArray[np.uint8]:
     return look
 
 
-def display(frame: av.VideoFrame, reformatter: VideoReformatter, matrix: int, full_range: bool) -> av.VideoFrame:
-    """The frame as 8-bit RGB for the eye, by the reel's own matrix and range (never by FFmpeg's guess)."""
-    if frame.format.is_rgb:
-        return reformatter.reformat(frame, format="rgb24")
-    return reformatter.reformat(
-        frame,
-        format="rgb24",
-        src_colorspace=matrix,
-        src_color_range=ColorRange.JPEG if full_range else ColorRange.MPEG,
-        dst_color_range=ColorRange.JPEG,
-    )
+def display_matrix(matrix: int, height: int) -> Colorspace:
+    """The matrix to look at a film with: its own where it names BT.601 or BT.709, else by the picture's size."""
+    if matrix in (_BT709, *_BT601):
+        return Colorspace.ITU709 if matrix == _BT709 else Colorspace.ITU601
+    return Colorspace.ITU709 if height > _SD_HEIGHT else Colorspace.ITU601
+
+
+def display(frame: av.VideoFrame, reformatter: VideoReformatter, matrix: int, full_range: bool) -> NDArray[np.uint8]:
+    """The frame as 8-bit RGB (H, W, 3) for the eye, by the reel's own matrix and range, never by FFmpeg's guess."""
+    if not frame.format.is_rgb:
+        frame = reformatter.reformat(
+            frame,
+            format="rgb24",
+            src_colorspace=display_matrix(matrix, frame.height),
+            src_color_range=ColorRange.JPEG if full_range else ColorRange.MPEG,
+            dst_color_range=ColorRange.JPEG,
+        )
+    rgb: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
+    return rgb
 
 
 def _view(frame: av.VideoFrame, index: int, layout: PixelLayout) -> Plane:

@@ -260,7 +260,7 @@ def _read_headers(numbered: dict[int, Path], first: int) -> tuple[list[_Good], l
             good.append((path, *_read_header(path)))
         except DamagedFrame as error:
             damaged.append((number - first, str(error)))
-        except (OSError, struct.error) as error:
+        except OSError as error:
             damaged.append((number - first, f"cannot be read: {error}"))
         except SourceError as error:
             raise SourceError(f"{path}: {error}") from error
@@ -308,7 +308,7 @@ def _dpx_header(stream: BinaryIO, size: int) -> tuple[SequenceHeader, tuple[str,
 
 def _png_header(stream: BinaryIO, size: int) -> SequenceHeader:
     head = stream.read(33)
-    if head[:8] != b"\x89PNG\r\n\x1a\n" or head[12:16] != b"IHDR":
+    if len(head) < 33 or head[:8] != b"\x89PNG\r\n\x1a\n" or head[12:16] != b"IHDR":
         raise DamagedFrame("no PNG file: its first bytes are others")
     width, height, depth, colour = struct.unpack_from(">IIBB", head, 16)
     stream.seek(max(size - 12, 0))

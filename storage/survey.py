@@ -2,26 +2,27 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import Any
 
 import av
 from av.container import InputContainer
+from av.video.reformatter import Colorspace
 
 from storage.container import Decoder, film_stream, open_film
 from storage.errors import SourceError
 from storage.filesystem import open_input
 from storage.fixity import frame_md5, sha256_file
 from storage.index import Seen, build_index
-from storage.pixels import Unpacker, layout_of
+from storage.pixels import Unpacker, display_matrix, layout_of
 from storage.reel import AudioFacts, Chapter, FieldOrder, FrameRow, Reel, VideoFacts
 from storage.sequence import ImageSequence, decode_image, find_sequence, is_sequence
 
 _FIELD_ORDERS: dict[int, FieldOrder] = {2: "top first", 3: "bottom first", 4: "top first", 5: "bottom first"}
 _RAW_STREAMS = frozenset({"h264", "hevc", "m4v", "mpegvideo", "vc1", "dirac", "mjpeg", "dnxhd"})
 _UNTAGGED = 2
-_SD_HEIGHT = 576
 # Tags that describe the file they stood in, not the film.
 _FILE_TAGS = frozenset(
     "encoder duration major_brand minor_version compatible_brands handler_name vendor_id language "
@@ -42,6 +43,41 @@ def survey(source: str, rate: Fraction | None = None, progress: Progress = lambd
     if is_sequence(source):
         return _survey_sequence(source, rate, progress)
     return _survey_film(source, rate, progress)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a film says of itself, without its frame index."""
+
+    video: VideoFacts
+    audio: tuple[AudioFacts, ...]
+    timecode: str | None
+    metadata: dict[str, str]
+    video_metadata: dict[str, str]
+    chapters: tuple[Chapter, ...]
+
+
+def probe(source: str) -> Probe:
+    """The facts that one decoded frame and a pass over the sound's packets give. Raises SourceError."""
+    with open_film(source) as container:
+        stream = film_stream(container)
+        first = next(iter(Decoder(container).frames()), None)
+        if first is None:
+            raise SourceError(f"{source}: not one frame could be decoded")
+        rate = _film_rate(source, stream, container.format.name in _RAW_STREAMS, None, [])
+        video = _video_facts(stream, first.frame, rate, [])
+    with open_film(source) as container:
+        sound = _Sound(carried_streams(container))
+        for packet in container.demux(*sound.streams) if sound.streams else ():
+            sound.take(packet)
+        return Probe(
+            video,
+            sound.facts(),
+            _timecode(container),
+            _film_tags(container.metadata),
+            _film_tags(film_stream(container).metadata),
+            _chapters(container),
+        )
 
 
 def digest_source(source: str) -> tuple[str, int]:
@@ -199,7 +235,7 @@ def _video_facts(
     if layout.colour == "yuv" and range_tag == 0 and not full:
         assumptions.append("range: untagged, taken for limited")
     if layout.colour == "yuv" and matrix == _UNTAGGED:
-        guess = "BT.601" if frame.height <= _SD_HEIGHT else "BT.709"
+        guess = "BT.709" if display_matrix(matrix, frame.height) == Colorspace.ITU709 else "BT.601"
         assumptions.append(f"matrix: untagged, taken for {guess} by the picture's size, for display only")
     aspect = stream.sample_aspect_ratio or context.sample_aspect_ratio
     order = _FIELD_ORDERS.get(int(context.field_order or 0), "progressive")

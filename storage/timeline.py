@@ -1,7 +1,7 @@
 """The shot list in and out: OpenTimelineIO, a frame-count EDL, CSV, and what a person wrote to overrule it.
 
-Frames are integers from 0 and rates are rational; a file that cannot say a frame exactly is refused. OTIO is the
-truth. The EDL counts frames at 24 because SMPTE timecode knows no 16 or 18 frames a second.
+Frames are integers from 0 and rates are rational; a file that cannot say a frame exactly is refused. OTIO is
+the truth. The EDL counts frames at 24 because SMPTE timecode knows no 16 or 18 frames a second.
 """
 
 import csv
@@ -136,7 +136,7 @@ def edl_text(shots: Sequence[ShotSpan], reel: TimelineReel) -> str:
         f"* SOURCE FILE: {_one_line(reel.name)}",
     ]
     if reel.timecode:
-        lines.append(f"* START TIMECODE: {reel.timecode}")
+        lines.append(f"* START TIMECODE: {_one_line(reel.timecode)}")
     for number, shot in enumerate(shots, 1):
         start, end = _edl_time(shot.start), _edl_time(shot.end)
         lines.append(f"{number:03d}  AX       V     C        {start} {end} {start} {end}")
@@ -305,7 +305,7 @@ _EDL_NOTE = re.compile(r"\* (SHOT|TRANSITION) CERTAINTY (\S+) BY (\S+)", re.ASCI
 def _from_edl(text: str, name: str, reel: TimelineReel) -> list[_Placed]:
     lines = text.splitlines()
     if _EDL_MARK not in (line.strip() for line in lines):
-        raise CutListError(f"{name}: not our frame-count EDL, others tell times, not frames: give OTIO or CSV")
+        raise CutListError(f"{name}: not our EDL, and others tell times, not frames: give OTIO or CSV")
     placed: list[_Placed] = []
     for number, line in enumerate(map(str.strip, lines), 1):
         where = f" line {number}"
@@ -337,62 +337,89 @@ def _edl_shot(line: str) -> ShotSpan:
 
 
 def _from_otio(text: str, name: str, reel: TimelineReel) -> list[_Placed]:
+    """Reads OTIO as the plain JSON it is: OTIO 0.18's own reader crashes the process on files made to do so."""
+    shared: dict[str, Any] = {}  # media that several clips point to, by its mark
+
+    def collect(node: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(mark := node.get("OTIO_REF_ID"), str):
+            shared[mark] = node
+        return node
+
     try:
-        json.loads(text)  # OTIO's own reader would overrun the stack on deep nesting; this one raises
-        timeline = otio.adapters.read_from_string(text, "otio_json")
-    except (ValueError, RecursionError, otio.exceptions.OTIOError) as error:
-        raise CutListError(f"{name}: no OTIO file ({str(error).splitlines()[0]}): export it anew") from error
-    if isinstance(timeline, otio.schema.Timeline):
-        every = [track for track in timeline.tracks or () if isinstance(track, otio.schema.Track)]
-        tracks = [track for track in every if track.kind == otio.schema.TrackKind.Video and len(track)]
-    else:
-        tracks = [timeline] if isinstance(timeline, otio.schema.Track) else []
+        root = json.loads(text, object_hook=collect)
+    except (ValueError, RecursionError) as error:
+        raise CutListError(f"{name}: no OTIO file ({error}): export it anew") from error
+    try:
+        every = root["tracks"]["children"] if _schema(root) == "Timeline" else [root]
+        tracks = [t for t in every if _schema(t) == "Track" and t["kind"] == "Video" and t["children"]]
+    except (KeyError, TypeError) as error:
+        raise CutListError(f"{name}: no OTIO timeline: export it anew") from error
     if len(tracks) != 1:
         raise CutListError(f"{name}: {len(tracks)} video tracks with clips: export one timeline with one")
 
     placed: list[_Placed] = []
     dissolves: list[tuple[int, int, int]] = []  # clips before it, frames into the one, frames into the other
-    for number, item in enumerate(tracks[0], 1):
-        where = f" item {number} ({_one_line(item.name)})" if item.name else f" item {number}"
+    for number, item in enumerate(tracks[0]["children"], 1):
+        where = f" item {number}"
         try:
-            if isinstance(item, otio.schema.Transition):
-                before, after = (_otio_frames(t, reel) for t in (item.in_offset, item.out_offset))
+            if _schema(item) == "Transition":
+                before, after = (_otio_frames(item[side], reel) for side in ("in_offset", "out_offset"))
                 dissolves.append((len(placed), before, after))
             else:
-                placed.append((where, _otio_shot(item, reel)))
-        except (ValueError, TypeError, AttributeError, ArithmeticError, otio.exceptions.OTIOError) as error:
+                placed.append((where, _otio_shot(item, reel, shared)))
+        except ValueError as error:
             raise CutListError(f"{name}{where}: {error}") from error
+        except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
+            raise CutListError(f"{name}{where}: broken ({error!r}): export it anew") from error
     _validate(placed, reel, name)
     return _with_dissolves(placed, dissolves, name)
 
 
-def _otio_shot(item: Any, reel: TimelineReel) -> ShotSpan:
-    if isinstance(item, otio.schema.Gap):
+def _schema(node: Any) -> str:
+    """`Clip` of `Clip.2`; empty for what is no OTIO object. The version changes nothing that is read here."""
+    return str(node.get("OTIO_SCHEMA", "")).partition(".")[0] if isinstance(node, dict) else ""
+
+
+def _otio_shot(clip: Any, reel: TimelineReel, shared: dict[str, Any]) -> ShotSpan:
+    if _schema(clip) == "Gap":
         raise ValueError("a gap: every frame needs a shot, so put a clip there")
-    if not isinstance(item, otio.schema.Clip):
-        raise ValueError(f"a {type(item).__name__}: write clips only, none nested")
-    if item.effects:
+    if _schema(clip) != "Clip":
+        raise ValueError(f"{_schema(clip) or 'no OTIO object'}: write clips only, none nested")
+    if clip.get("effects"):
         raise ValueError("a clip with effects: a shot list changes no speed, so remove them")
-    source = item.trimmed_range()
-    media = item.media_reference
-    first = media.available_range.start_time if media and media.available_range else None
-    start = _otio_frames(source.start_time, reel) - (_otio_frames(first, reel) if first else 0)
-    end = start + _otio_frames(source.duration, reel)
-    ours = item.metadata.get(_KEY, {})
-    detectors = ours.get("detectors", [BY_PERSON])
-    return ShotSpan(start, end, ours.get("kind", "shot"), float(ours.get("certainty", 1)), tuple(detectors))
+    media = clip.get("media_reference") or {}
+    if "media_references" in clip:  # since Clip.2
+        media = clip["media_references"].get(clip.get("active_media_reference_key")) or {}
+    if _schema(media) == "SerializableObjectRef":
+        media = shared[media["id"]]
+    available = media.get("available_range")
+    source = clip.get("source_range") or available
+    if not source:
+        raise ValueError("a clip without a source range: export it with one")
+    start = _otio_frames(source["start_time"], reel)
+    start -= _otio_frames(available["start_time"], reel) if available else 0
+    ours = clip["metadata"].get(_KEY, {})
+    return ShotSpan(
+        start,
+        start + _otio_frames(source["duration"], reel),
+        ours.get("kind", "shot"),
+        float(ours.get("certainty", 1)),
+        tuple(ours.get("detectors", [BY_PERSON])),
+    )
 
 
 def _with_dissolves(placed: list[_Placed], dissolves: list[tuple[int, int, int]], name: str) -> list[_Placed]:
     """The clips with the frames of each dissolve taken out of both and made a transition of their own."""
     bounds = {index: (before, after) for index, before, after in dissolves if before + after}
+    if bounds.keys() & {0, len(placed)}:
+        raise CutListError(f"{name}: a dissolve at the reel's end: it needs clips on both sides; remove it")
     out: list[_Placed] = []
     for index, (where, shot) in enumerate(placed):
         start = shot.start + bounds.get(index, (0, 0))[1]
         end = shot.end - bounds.get(index + 1, (0, 0))[0]
-        if index in bounds and index > 0:
+        if index in bounds:
             out.append((where, ShotSpan(shot.start - bounds[index][0], start, "transition")))
-        if end < start or (index in bounds and index == 0):
+        if end < start:
             raise CutListError(f"{name}{where}: its dissolves are longer than itself: shorten them")
         if end > start:
             out.append((where, ShotSpan(start, end, shot.kind, shot.certainty, shot.detectors)))
@@ -403,17 +430,17 @@ def _with_dissolves(placed: list[_Placed], dissolves: list[tuple[int, int, int]]
 
 
 def _otio_frames(time: Any, reel: TimelineReel) -> int:
-    """The time in frames of the reel. Raises ValueError where that is no whole number."""
-    value, rate = Fraction(time.value), float(time.rate)
+    """A RationalTime in frames of the reel. Raises ValueError where that is no whole number."""
+    value, rate = (float(time[key]) for key in ("value", "rate"))
+    frames = Fraction(value)
     # Editors write 23.976 and 23.98; the nearest other rate is 24, a thousandth away.
-    if abs(rate / float(reel.rate) - 1) > 2e-4:
-        value = value * reel.rate / Fraction(rate).limit_denominator(1001)
-    if value.denominator != 1:
+    if not abs(rate / float(reel.rate) - 1) <= 2e-4:
+        frames *= reel.rate / Fraction(rate).limit_denominator(1001)
+    if frames.denominator != 1:
         raise ValueError(
-            f"{time.value:g} at {rate:g} a second is no whole frame at the reel's {reel.rate}: "
-            f"export at the reel's rate"
+            f"{value:g} at {rate:g} a second is no whole frame at the reel's {reel.rate}: export at that rate"
         )
-    return int(value)
+    return int(frames)
 
 
 def _timecode_frames(timecode: str, rate: Fraction) -> int | None:

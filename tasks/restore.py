@@ -143,9 +143,6 @@ def restore_shot(
 
 def _footage(reel: IngestedReel, job: ShotJob) -> tuple[Footage, list[Iterator[dict[str, Any]]]]:
     """The shot as restorers see it; in presentation mode steadied and deflickered first."""
-    from models.classical.deflicker import deflicker
-    from models.classical.stabilise import stabilise
-
     video = reel.reel.video
 
     def read() -> Iterator[Any]:
@@ -154,6 +151,9 @@ def _footage(reel: IngestedReel, job: ShotJob) -> tuple[Footage, list[Iterator[d
     footage = Footage(read, job.frames, video.height, video.width, video.layout.colour)
     if job.mode == "preservation":
         return footage, []
+    from models.classical.deflicker import deflicker
+    from models.classical.stabilise import stabilise
+
     steady, shifts = stabilise(footage)
     even, corrections = deflicker(steady)
     size = (video.width, video.height)

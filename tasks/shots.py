@@ -11,9 +11,10 @@ from models.shots.cuts import find_cuts
 from storage.digest import digest_of, digest_of_code
 from storage.frames import read_frames
 from storage.pixels import luma8
+from storage.reel import Reel
 from storage.survey import Progress
 from storage.tables import SHOTS, from_parquet, to_parquet
-from storage.timeline import ShotSpan, read_cut_list
+from storage.timeline import ShotSpan, TimelineReel, read_cut_list
 from storage.vault import Vault
 from tasks.ingest import IngestedReel
 
@@ -29,7 +30,7 @@ def find_shots(vault: Vault, reel: IngestedReel, cut_list: str | None, progress:
     """
     by_hand = f"{reel.key}/shots-by-hand.parquet"
     if cut_list:
-        spans = read_cut_list(Path(cut_list), reel.reel.frame_count, reel.reel.video.rate)
+        spans = list(read_cut_list(Path(cut_list), timeline_reel(reel.reel)))
         vault.write(by_hand, _to_table(spans))
         return spans
     if vault.exists(by_hand):
@@ -40,6 +41,11 @@ def find_shots(vault: Vault, reel: IngestedReel, cut_list: str | None, progress:
     spans = _detect(reel, progress)
     vault.write(detected, _to_table(spans))
     return spans
+
+
+def timeline_reel(reel: Reel) -> TimelineReel:
+    """What a shot list tells of its reel."""
+    return TimelineReel(reel.name, reel.frame_count, reel.video.rate, reel.timecode)
 
 
 def _detect(reel: IngestedReel, progress: Progress) -> list[ShotSpan]:

@@ -6,13 +6,15 @@ Shape suffixes: C planes, H rows, W columns, h, w the motion proxy, P picked pix
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from models import grain as graining
 from models import motion
-from models.classical import blotches, fill, tone
+from models.classical import blotches, evidence, fill, recurrence, tone
 from models.classical.blotches import BlotchSettings
+from models.classical.recurrence import RecurrenceSettings
 from models.classical.survey import grouped, repeats
 from models.metrics import grown
 from models.motion import MotionSettings
@@ -35,10 +37,13 @@ class ClassicalSettings:
 
     motion: MotionSettings = field(default_factory=MotionSettings)
     blotches: BlotchSettings = field(default_factory=BlotchSettings)
+    recurrence: RecurrenceSettings = field(default_factory=RecurrenceSettings)
     mend_dirt: bool = True
     """Whether dirt is looked for."""
     mend_scratches: bool = True
     """Whether vertical scratches are looked for."""
+    sure: float = 0.5
+    """Confidence from which a blob is repaired, 0 to 1; 0 repairs every suspect."""
     widen_px: int = 1
     """How far a repair reaches beyond the damage found, in pixels; 0 leaves soft rims."""
     feather_px: int = 1
@@ -62,7 +67,9 @@ class _View:
     luma_HW: Float
     proxy_hw: NDArray[np.uint8]
     to_next: motion.Pair | None = None
-    found: blotches.Suspects | None = None
+    found: blotches.Blobs | None = None
+    sure_N: Float | None = None
+    relief_HW: Float | None = None
 
     @property
     def planes_CHW(self) -> Planes:
@@ -134,23 +141,19 @@ class _Pass:
 
     # -- motion -------------------------------------------------------------------------------------------------------
 
-    def _flow(self, at: int, step: int) -> tuple[Float, Float] | None:
+    def _flow(self, at: int, step: int) -> tuple[Float, Float]:
         """Flow on the proxy's grid from view `at` to view `at + step` (1 or 2 either way), and its round-trip error."""
         toward = 1 if step > 0 else -1
         first = self._adjacent(at, toward)
-        if first is None or abs(step) == 1:
+        if abs(step) == 1:
             return first
         second = self._adjacent(at + toward, toward)
-        if second is None:
-            return None
         flow_hw2 = motion.compose(first[0], second[0])
         return flow_hw2, first[1] + motion.warp(second[1], first[0])
 
-    def _adjacent(self, at: int, toward: int) -> tuple[Float, Float] | None:
-        earlier = self._views.get(at if toward > 0 else at - 1)
-        if earlier is None or earlier.to_next is None or at + toward not in self._views:
-            return None
-        pair = earlier.to_next
+    def _adjacent(self, at: int, toward: int) -> tuple[Float, Float]:
+        pair = self._views[at if toward > 0 else at - 1].to_next
+        assert pair is not None, "a view's motion is found as soon as the next one arrives"
         if toward > 0:
             return pair.forward_hw2, pair.forward_error_hw
         return pair.backward_hw2, pair.backward_error_hw
@@ -165,44 +168,75 @@ class _Pass:
 
     # -- detection ----------------------------------------------------------------------------------------------------
 
-    def _suspects(self, at: int) -> blotches.Suspects:
+    def _suspects(self, at: int) -> tuple[blotches.Blobs, Float]:
         view = self._views[at]
-        if view.found is None:
-            view.found = self._look(view)
-        return view.found
+        if view.found is None or view.sure_N is None:
+            view.found, view.sure_N = self._look(view)
+        return view.found, view.sure_N
 
-    def _look(self, view: _View) -> blotches.Suspects:
-        shape = view.luma_HW.shape
-        steps = (-1, 1)
-        flows = {step: self._flow(view.number, step) for step in steps}
-        both = all(flows[step] is not None for step in steps)
-        if not both:
-            steps = (1, 2) if flows[-1] is None else (-1, -2)
-            flows = {step: self._flow(view.number, step) for step in steps}
-        brought, lost_HW = [], np.zeros(shape, bool)
+    def _look(self, view: _View) -> tuple[blotches.Blobs, Float]:
+        nothing = blotches.no_blobs(*view.luma_HW.shape), np.zeros(0, np.float32)
+        steps = self._witness_steps(view.number)
+        settings = self._settings.blotches
+        if not steps or not self._settings.mend_dirt:
+            return nothing
+        seen = self._witnesses(view, steps, None)
+        rough = blotches.find(seen, settings)
+        if rough.count == 0:
+            return nothing
+        # Dirt has pulled at the flow that should see past it: look again with motion mended under every suspect.
+        seen = self._witnesses(view, steps, grown(rough.mask_HW, 3))
+        blobs = blotches.find(seen, settings)
+        if blobs.count == 0:
+            return nothing
+        nearest = [step for step in steps if abs(step) == 1]
+        others = [self._relief(view.number + step) for step in nearest]
+        found = evidence.gather(
+            blobs, seen, self._relief(view.number), others, settings, self._settings.recurrence
+        )
+        return blobs, evidence.confidence(found, seen.both_sides)
+
+    def _witness_steps(self, at: int) -> tuple[int, ...]:
+        for steps in ((-1, 1), (1, 2), (-1, -2)):
+            if all(at + step in self._views for step in steps):
+                return steps
+        return ()
+
+    def _relief(self, at: int) -> Float:
+        view = self._views[at]
+        if view.relief_HW is None:
+            view.relief_HW = recurrence.relief(view.luma_HW, self._settings.blotches.soften_px)
+        return view.relief_HW
+
+    def _soft(self, luma_HW: Float) -> Float:
+        sigma = self._settings.blotches.soften_px
+        soft_HW: Float = cv2.GaussianBlur(luma_HW, (0, 0), sigma) if sigma > 0 else luma_HW
+        return soft_HW
+
+    def _witnesses(self, view: _View, steps: tuple[int, ...], hidden_HW: Mask | None) -> blotches.Witnesses:
+        now_HW = self._soft(view.luma_HW)
+        brought, lost_HW = [], np.zeros(now_HW.shape, bool)
         for step in steps:
-            flow = flows[step]
-            if flow is None:
-                return blotches.no_suspects(*shape)
-            there_HW = motion.warp(self._views[view.number + step].luma_HW, self._large(flow[0]))
-            brought.append(tone.matched(there_HW, view.luma_HW))
+            flow_hw2, error_hw = self._flow(view.number, step)
+            flow_HW2 = self._large(flow_hw2)
+            if hidden_HW is not None:
+                flow_HW2 = motion.smooth_over(flow_HW2, hidden_HW, max(hidden_HW.shape) // 16)
+            there_HW = motion.warp(self._views[view.number + step].luma_HW, flow_HW2, cv2.INTER_CUBIC)
+            brought.append(tone.matched(self._soft(there_HW), now_HW))
             # Two pixels of round trip: DIS keeps within one on textured ground at 640 px.
-            lost_HW |= self._large(flow[1]) > 2.0 * abs(step)
-        self._learn_grain(view, brought, ~lost_HW)
-        if not self._settings.mend_dirt or not self._grains:
-            return blotches.no_suspects(*shape)
+            lost_HW |= self._large(error_hw) > 2.0 * abs(step)
         expected_HW = 0.5 * (brought[0] + brought[1])
+        if hidden_HW is None:
+            self._learn_grain(now_HW, expected_HW, ~lost_HW)
         # A difference from two neighbours' mean holds 1.5 times one frame's variance.
         sigma_HW = np.maximum(1.22 * self._grains[0].sigma_at(expected_HW), 1.0 / 255)
-        noise_HW = blotches.local_noise(view.luma_HW - expected_HW, sigma_HW)
-        seen = blotches.Witnesses(view.luma_HW, brought[0], brought[1], noise_HW, lost_HW, both)
-        return blotches.suspects(seen, self._settings.blotches)
+        noise_HW = blotches.local_noise(now_HW - expected_HW, expected_HW, sigma_HW, self._settings.blotches)
+        return blotches.Witnesses(now_HW, brought[0], brought[1], noise_HW, lost_HW, steps == (-1, 1))
 
-    def _learn_grain(self, view: _View, brought: list[Float], quiet_HW: Mask) -> None:
-        expected_HW = 0.5 * (brought[0] + brought[1])
-        grain = graining.measure(view.luma_HW, expected_HW, expected_HW, quiet_HW)
+    def _learn_grain(self, now_HW: Float, expected_HW: Float, quiet_HW: Mask) -> None:
+        grain = graining.measure(now_HW, expected_HW, expected_HW, quiet_HW)
         if grain is None:
-            return
+            grain = graining.Grain(np.zeros(graining.BINS, np.float32), 0.0)
         # One part in five: a reel's grain changes slowly, and a frame's measure is steady to a few per cent.
         self._grains = [self._grains[0].toward(grain, 0.2) if self._grains else grain]
 
@@ -210,15 +244,15 @@ class _Pass:
 
     def _mend(self, at: int, frame: int) -> tuple[Float, Mask, Float]:
         view = self._views[at]
-        found = self._suspects(at)
-        sure_N = found.confidence_N >= self._settings.blotches.sure
-        dirt = blotches.kept(found, sure_N)
+        found, sure_N = self._suspects(at)
+        keep_N = sure_N >= self._settings.sure
+        dirt = found.chosen(keep_N)
         mask_HW = grown(dirt.mask_HW, self._settings.widen_px)
         confidence_HW = np.zeros(mask_HW.shape, np.float32)
         if not mask_HW.any():
             return np.zeros((view.planes_CHW.shape[0], 0), np.float32), mask_HW, confidence_HW
         rows_P, columns_P = np.nonzero(mask_HW)
-        by_label = np.concatenate([[0], dirt.confidence_N]).astype(np.float32)
+        by_label = np.concatenate([[0], sure_N[keep_N]]).astype(np.float32)
         sure_HW = by_label[dirt.labels_HW]
         if self._settings.widen_px:
             sure_HW = _spread(sure_HW, self._settings.widen_px)
@@ -235,9 +269,9 @@ class _Pass:
     def _sources(self, at: int, hidden_HW: Mask) -> list[fill.Source]:
         sources = []
         for step in (-1, 1, -2, 2):
-            flow = self._flow(at, step)
-            if flow is None:
+            if at + step not in self._views:
                 continue
+            flow = self._flow(at, step)
             flow_HW2 = motion.smooth_over(self._large(flow[0]), hidden_HW, max(hidden_HW.shape) // 16)
             neighbour = self._views[at + step]
             sources.append(
@@ -245,7 +279,7 @@ class _Pass:
                     neighbour.planes_CHW,
                     flow_HW2,
                     self._large(flow[1]),
-                    self._suspects(at + step).mask_HW,
+                    self._suspects(at + step)[0].mask_HW,
                     abs(step),
                 )
             )

@@ -8,6 +8,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from models.shots.cut import Cut, Kind
+from models.shots.dissolves import Dissolve, Dissolves, DissolveSettings
+from models.shots.fades import Fade, find_fades
 from models.shots.hard import Boundary, HardCuts, HardSettings
 from models.shots.normalise import normalise
 from models.shots.opinions import Opinions, OpinionSettings
@@ -16,6 +18,10 @@ __all__ = ["SURE", "Cut", "CutSettings", "Kind", "find_cuts"]
 
 # Cuts under this certainty go to the review list.
 SURE = 0.6
+# Candidates under this certainty are dropped.
+KEPT = 0.4
+# A shot is at least this long, in frames.
+_SHORTEST = 3
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,8 @@ class CutSettings:
     """Our own block matching."""
     opinions: OpinionSettings = field(default_factory=OpinionSettings)
     """PySceneDetect's second opinions."""
+    dissolves: DissolveSettings = field(default_factory=DissolveSettings)
+    """The linear-mix model."""
 
 
 def find_cuts(frames: Iterable[NDArray[Any]], settings: CutSettings = CutSettings()) -> list[Cut]:
@@ -33,17 +41,57 @@ def find_cuts(frames: Iterable[NDArray[Any]], settings: CutSettings = CutSetting
 
     `frames`: luma, uint8 or float in [0, 1], (H, W), in order, read once; 160-320 px wide is enough.
     """
-    hard, opinions = HardCuts(settings.hard), Opinions(settings.opinions)
+    hard, opinions, mixes = HardCuts(settings.hard), Opinions(settings.opinions), Dissolves(settings.dissolves)
     boundaries: list[Boundary] = []
+    dissolves: list[Dissolve] = []
+    contrasts: list[float] = []
+    levels: list[float] = []
     for ordinal, frame in enumerate(frames):
         view = normalise(frame)
         opinions.push(ordinal, view)
         boundaries += hard.push(view)
+        dissolves += mixes.push(view)
+        contrasts.append(view.contrast)
+        levels.append(view.level)
     boundaries += hard.finish()
-    return [_hard_cut(b, opinions.of(b.ordinal)) for b in boundaries]
+    dissolves += mixes.finish()
+    cuts = _apart([_hard_cut(b, opinions.of(b.ordinal)) for b in boundaries])
+    cuts += [_fade(f) for f in find_fades(contrasts, levels, {c.start for c in cuts if c.certainty >= SURE})]
+    cuts += [_dissolve(d) for d in dissolves]
+    return _apart(cuts)
 
 
 def _hard_cut(boundary: Boundary, seconds: tuple[str, ...]) -> Cut:
-    score = boundary.within - 1.4 * boundary.link - 0.3 * boundary.neighbours
-    certainty = 1 / (1 + math.exp(-23 * score))
+    """Logistic regression over 2,061 suspected boundaries, 667 of them true (real film as it is and damaged, and
+    synthetic reels), its slope taken down by three tenths for films it has not seen."""
+    evidence = 1.8 - 2 * boundary.neighbours - 34 * boundary.link + 24 * boundary.within
+    evidence += 1.8 * ("adaptive" in seconds) + 0.6 * ("hash" in seconds)
+    certainty = 1 / (1 + math.exp(-evidence))
+    score = boundary.within - boundary.link
     return Cut(boundary.ordinal, boundary.ordinal, "hard", score, certainty, ("blocks", *seconds))
+
+
+def _dissolve(found: Dissolve) -> Cut:
+    mix = found.mix
+    evidence = -10 + 27 * mix.explained - 20 * mix.alone - 7 * found.across + 8 * found.evenness - 6 * mix.alike
+    return Cut(found.start, found.end, "dissolve", mix.gain, 1 / (1 + math.exp(-evidence)), ("mix",))
+
+
+def _fade(found: Fade) -> Cut:
+    return Cut(found.start, found.end, "fade", found.depth, 0.95 if found.both else 0.7, ("contrast",))
+
+
+def _apart(cuts: list[Cut]) -> list[Cut]:
+    """Of transitions that overlap or leave no room for a shot between them, the surest; none under the threshold.
+
+    A fade goes first: in its dark the other detectors see grain.
+    """
+    kept: list[Cut] = []
+    for cut in sorted(cuts, key=lambda c: (c.kind != "fade", -c.certainty)):
+        if cut.certainty >= KEPT and all(_room(cut, other) >= _SHORTEST for other in kept):
+            kept.append(cut)
+    return sorted(kept, key=lambda c: c.start)
+
+
+def _room(one: Cut, other: Cut) -> int:
+    return max(one.start - other.end, other.start - one.end)

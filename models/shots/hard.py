@@ -19,10 +19,10 @@ _AFTER = [(0, 1), (0, 2), (1, 2)]
 class HardSettings:
     """What counts as a hard cut."""
 
-    suspicion: float = 0.65
-    """Neighbours that correlate better than this are not looked at any closer. True cuts reached 0.40."""
+    suspicion: float = 0.75
+    """Neighbours that correlate better than this are not looked at any closer. True cuts reached 0.67."""
     link: float = 0.70
-    """A boundary is no cut if any pair of frames across it matches this well, motion allowed. True cuts: 0.60."""
+    """A boundary is no cut if any pair of frames across it matches this well, motion allowed. True cuts: 0.66."""
     flat: float = 3.0
     """Contrast in grey levels of 255 under which a frame is blank (black leader, burnt)."""
 

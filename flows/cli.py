@@ -1,0 +1,233 @@
+"""The `answerprint` command: a thin door. What it opens to is imported when it is needed, so that it opens fast."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+# Read by Prefect when it is imported: the terminal is ours, telemetry is off.
+_QUIET = {
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_LOGGERS_PREFECT_LEVEL": "INFO",
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+}
+DELIVERED, FAILED, USAGE, WITH_FAILURES = 0, 1, 2, 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit status: 0 all well, 1 something failed, 2 wrongly asked, 3 delivered, but not all was restored."""
+    options = _parser().parse_args(arguments)
+    if not options.debug:
+        os.environ.update({key: value for key, value in _QUIET.items() if key not in os.environ})
+    try:
+        status: int = options.run(options)
+        return status
+    except KeyboardInterrupt:
+        return _say("stopped; what was finished is kept, run the same command to go on", options)
+    except BrokenPipeError:
+        return FAILED
+    except Exception as error:
+        if options.debug:
+            raise
+        return _say(_told(error), options)
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from flows.terminal import show_progress
+    from tasks.request import RestoreRequest
+    from tasks.workforce import workers
+
+    _request(options)
+    with workers(options.workers), show_progress(quiet=options.json or not sys.stderr.isatty()):
+        # Prefect takes seconds to import and to start its server; Ray starts beside it in the pool's thread.
+        from flows.restore_archive import restore_archive
+        from tasks.archive import ReelsFailed
+
+        try:
+            outcomes = restore_archive(
+                options.sources,
+                options.vault,
+                options.restorer,
+                options.mode,
+                options.shots,
+                options.rate,
+                options.retry_failed,
+                worker_count=options.workers,
+            )
+        except ReelsFailed as failed:
+            outcomes = failed.outcomes
+    if options.json:
+        print(json.dumps({"reels": [asdict(outcome) for outcome in outcomes]}, indent=2, default=str))
+    else:
+        for outcome in outcomes:
+            _print_outcome(outcome)
+    statuses = {outcome.status for outcome in outcomes}
+    return FAILED if "failed" in statuses else WITH_FAILURES if len(statuses) > 1 or statuses != {"delivered"} else 0
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from tasks.plan import plan_reels
+
+    plans = plan_reels(_request(options), options.sources, options.workers)
+    if options.json:
+        print(json.dumps({"reels": [asdict(plan) for plan in plans]}, indent=2, default=str))
+    else:
+        for plan in plans:
+            print(plan.sentence())
+    return FAILED if any(plan.error for plan in plans) else DELIVERED
+
+
+def _status(options: argparse.Namespace) -> int:
+    from tasks.status import vault_status
+
+    reels = vault_status(options.vault)
+    if options.json:
+        print(json.dumps({"reels": [asdict(reel) for reel in reels]}, indent=2, default=str))
+    else:
+        for reel in reels:
+            print(reel.sentence())
+    return DELIVERED
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from tasks.verify import find_deliveries, verify_delivery
+
+    verdicts = [verify_delivery(delivery) for delivery in find_deliveries(options.delivery)]
+    if options.json:
+        print(json.dumps({"deliveries": [asdict(verdict) for verdict in verdicts]}, indent=2, default=str))
+    else:
+        for verdict in verdicts:
+            print(verdict.sentence())
+    return FAILED if any(verdict.problems for verdict in verdicts) else DELIVERED
+
+
+def _revert(options: argparse.Namespace) -> int:
+    from tasks.revert import revert_delivery
+
+    reverted = revert_delivery(options.delivery, options.output, options.shots)
+    if options.json:
+        print(json.dumps(asdict(reverted), indent=2, default=str))
+    else:
+        print(reverted.sentence())
+    return DELIVERED
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from flows.demo import age_for_demo
+
+    aged = age_for_demo(options.film, options.output, options.damage, options.seed)
+    print(f"Aged {aged.frames} frames of {options.film or 'the bundled clip'} ({options.damage}, seed {options.seed})")
+    options.sources, options.vault = [str(aged.film)], str(aged.vault)
+    status = _restore(options)
+    if status in (DELIVERED, WITH_FAILURES):
+        print(aged.measured())
+    return status
+
+
+def _request(options: argparse.Namespace) -> Any:
+    from fractions import Fraction
+
+    from tasks.dispatch import check_restorer
+    from tasks.request import RequestError, RestoreRequest
+    from tasks.sources import find_sources
+
+    try:
+        rate = Fraction(options.rate) if options.rate else None
+    except (ValueError, ZeroDivisionError) as error:
+        raise RequestError(f"--rate {options.rate}: write frames a second, like 18 or 24000/1001") from error
+    check_restorer(options.restorer)
+    find_sources(options.sources)
+    return RestoreRequest(options.vault, options.restorer, options.mode, options.shots, rate, options.retry_failed)
+
+
+def _print_outcome(outcome: Any) -> None:
+    if outcome.status == "failed":
+        print(f"{outcome.source}: not delivered: {outcome.errors[0]}", file=sys.stderr)
+        return
+    print(f"{outcome.source}: {outcome.frames} frames in {outcome.shots} shots, {outcome.status}")
+    print(f"  master  {outcome.master}\n  access  {outcome.access}\n  report  {outcome.report}")
+    if outcome.review_items:
+        print(f"  {outcome.review_items} things to look at: see the report")
+    for error in outcome.errors:
+        print(f"  {error}", file=sys.stderr)
+
+
+def _say(message: str, options: argparse.Namespace) -> int:
+    if getattr(options, "json", False):
+        print(json.dumps({"reels": [], "error": message}))
+    print(f"answerprint: {message}", file=sys.stderr)
+    return FAILED
+
+
+def _told(error: Exception) -> str:
+    """One line for people; what is not ours is named by its kind, and --debug shows the rest."""
+    from storage.errors import StorageError
+    from tasks.pool import JobFailed, PoolError
+    from tasks.request import RequestError
+
+    line = (str(error) or type(error).__name__).splitlines()[0]
+    if isinstance(error, StorageError | RequestError | PoolError | JobFailed):
+        return line
+    return f"{type(error).__name__}: {line} (--debug shows where)"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="answerprint", description="Restores archival film; every change on record.")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show tracebacks and the engines' logs")
+    common.add_argument("--json", action="store_true", help="print one JSON object")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, parents=[common], help=text, description=text)
+        sub.set_defaults(run=run)
+        return sub
+
+    def restoring(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--restorer", default="default", help="default, classical or none")
+        sub.add_argument("--mode", choices=("preservation", "presentation"), default="preservation")
+        sub.add_argument("--shots", metavar="FILE", help="your cut list (CSV, OTIO, EDL), for one reel")
+        sub.add_argument("--rate", help="frames a second for image sequences and raw streams, like 18 or 24000/1001")
+        sub.add_argument("--retry-failed", action="store_true", help="try again what earlier runs gave up")
+        sub.add_argument("--workers", type=_at_least_one, help="worker processes; one a processor if left out")
+
+    for name, run, text in (
+        ("restore", _restore, "restore reels into a vault"),
+        ("plan", _plan, "tell what restore would do, how long it takes and how much it stores; changes nothing"),
+    ):
+        sub = command(name, run, text)
+        sub.add_argument("sources", nargs="+", metavar="SOURCE", help="files, sequences, directories, globs, .txt lists")
+        sub.add_argument("--vault", required=True, help="directory, or file:, s3:, gs: URI")
+        restoring(sub)
+
+    sub = command("status", _status, "tell what a vault holds")
+    sub.add_argument("vault")
+    sub = command("verify", _verify, "check deliveries against the laws, from their own files")
+    sub.add_argument("delivery", help="a delivery's directory, or a vault for all of its deliveries")
+    sub = command("revert", _revert, "give back the source's pictures from a delivery, proven by checksum")
+    sub.add_argument("delivery")
+    sub.add_argument("--output", required=True, metavar="FILE.mkv")
+    sub.add_argument("--shots", metavar="LIST", help="only these, like 1,4-6; all if left out")
+    sub = command("demo", _demo, "age a clean film, restore it and say how close it came")
+    sub.add_argument("film", nargs="?", help="a clean film of yours; a bundled clip if left out")
+    sub.add_argument("--output", default="demo", metavar="DIRECTORY")
+    sub.add_argument("--damage", choices=("light", "medium", "heavy"), default="medium")
+    sub.add_argument("--seed", type=int, default=1)
+    restoring(sub)
+    return parser
+
+
+def _at_least_one(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

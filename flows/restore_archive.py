@@ -1,0 +1,39 @@
+"""Many reels through one pool of workers; while one is restored, the next is ingested and the last delivered."""
+
+from fractions import Fraction
+from typing import Literal
+
+from prefect import flow
+
+from flows.restore_reel import restore_reel
+from tasks.archive import ReelsFailed, prepare, settle
+from tasks.outcome import ReelOutcome
+from tasks.request import RestoreRequest
+from tasks.steps import side_by_side
+from tasks.workforce import workers
+
+
+@flow(name="restore-archive", persist_result=False)
+def restore_archive(
+    sources: list[str],
+    vault: str,
+    restorer: str = "default",
+    mode: Literal["preservation", "presentation"] = "preservation",
+    shots: str | None = None,
+    rate: str | None = None,
+    retry_failed: bool = False,
+    reels_at_once: int = 2,
+    worker_count: int | None = None,
+) -> list[ReelOutcome]:
+    """Restores every reel of the sources into the vault.
+
+    Raises ReelsFailed, which holds all outcomes, unless every reel was delivered whole; RequestError, VaultError.
+    """
+    request = RestoreRequest(vault, restorer, mode, shots, Fraction(rate) if rate else None, retry_failed)
+    run, reels = prepare(request, sources)
+    with workers(worker_count):
+        outcomes = side_by_side(lambda source: settle(restore_reel, run, source), reels, reels_at_once)
+    run.finish()
+    if any(outcome.status != "delivered" for outcome in outcomes):
+        raise ReelsFailed(outcomes)
+    return outcomes

@@ -1,0 +1,129 @@
+"""What is measured of a blob that stands out, and how sure that makes us that it is dirt.
+
+Shape suffixes: H rows, W columns, N blobs, F features, P pixels.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.classical import recurrence
+from models.classical.blotches import Blobs, BlotchSettings, Witnesses, slope
+
+Float = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One row per blob."""
+
+    area_N: Float
+    """Pixels."""
+    contrast_N: Float
+    """Mean signed difference from what the neighbours show, of 1."""
+    strength_N: Float
+    """The same, unsigned, in local noise deviations."""
+    split_N: Float
+    """How far the two neighbours disagree under the blob, by its contrast: 0 for dirt on a known ground."""
+    unrest_N: Float
+    """Share of the pixels around the blob that differ from a neighbour too."""
+    lost_N: Float
+    """Share of the pixels around the blob where motion was lost."""
+    edge_N: Float
+    """Steepness along the blob's outline, by its contrast, per pixel: low for smoke and light."""
+    texture_N: Float
+    """Steepness of the ground around the blob, by its contrast, per pixel."""
+    again_N: Float
+    """How badly the blob is found again in the neighbour where it is found better (`recurrence.found_again`)."""
+    again_other_N: Float
+    """The same in the other neighbour."""
+    echo_N: Float
+    """What of the blob's own kind is near by in both neighbours (`recurrence.echo`)."""
+
+    def features_NF(self) -> Float:
+        """The evidence as numbers a straight line can weigh."""
+        return np.stack(
+            [
+                np.log(self.area_N / 20),
+                np.log(np.maximum(self.strength_N, 0.1) / 5),
+                np.minimum(self.split_N, 2),
+                self.unrest_N,
+                self.lost_N,
+                np.minimum(self.edge_N, 0.5),
+                np.minimum(self.texture_N, 1),
+                np.minimum(self.again_N, 0.6),
+                np.minimum(self.again_other_N, 0.8),
+                np.maximum(self.again_N - 1, 0).clip(0, 2),
+                np.log(self.echo_N + 0.1).clip(-2.4, 3),
+            ],
+            axis=1,
+        )
+
+
+def gather(
+    blobs: Blobs,
+    seen: Witnesses,
+    here_HW: Float,
+    there_HW: list[Float],
+    blotching: BlotchSettings,
+    recurring: recurrence.RecurrenceSettings,
+) -> Evidence:
+    """Measures every blob. `here` and `there` are reliefs of this frame and of its one or two nearest neighbours."""
+    difference_HW = seen.now_HW - seen.expected_HW
+    contrast_N = blobs.mean_N(difference_HW)
+    size_N = np.maximum(np.abs(contrast_N), 1e-6)
+    area_N = np.bincount(blobs.blob_P, minlength=blobs.count).astype(np.float32)
+    energy_N = blobs.mean_N(np.square(difference_HW)) * area_N
+    limit_HW = np.maximum(blotching.grow_sigmas * seen.noise_HW, 0.5 * blotching.floor)
+    differs_HW = (np.abs(seen.now_HW - seen.before_HW) > limit_HW) | (np.abs(seen.now_HW - seen.after_HW) > limit_HW)
+    around = _surroundings(blobs)
+    costs = [recurrence.found_again(blobs, energy_N, here_HW, other_HW, recurring) for other_HW in there_HW]
+    reach_px = recurring.reach_px(*here_HW.shape)
+    return Evidence(
+        area_N,
+        contrast_N,
+        strength_N=size_N / np.maximum(blobs.mean_N(seen.noise_HW), 1e-6),
+        split_N=blobs.mean_N(np.abs(seen.before_HW - seen.after_HW)) / size_N,
+        unrest_N=around.mean_N(differs_HW.astype(np.float32)),
+        lost_N=around.mean_N(seen.lost_HW.astype(np.float32)),
+        edge_N=_outline(blobs).mean_N(slope(difference_HW)) / size_N,
+        texture_N=around.mean_N(slope(seen.expected_HW)) / size_N,
+        again_N=np.min(costs, axis=0),
+        again_other_N=np.max(costs, axis=0),
+        echo_N=recurrence.echo(blobs, contrast_N, energy_N, seen, limit_HW, reach_px),
+    )
+
+
+def _surroundings(blobs: Blobs) -> Blobs:
+    """The pixels 3 to 6 px around each blob."""
+    # float32 holds label numbers up to 2^24 and, unlike int32, can be dilated.
+    numbers_HW = blobs.labels_HW.astype(np.float32)
+    near_HW = cv2.dilate(numbers_HW, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))
+    wide_HW = cv2.dilate(numbers_HW, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (13, 13)))
+    return _picked(blobs, np.where(near_HW > 0, 0, wide_HW).astype(np.int32))
+
+
+def _outline(blobs: Blobs) -> Blobs:
+    inner_HW = cv2.erode(blobs.mask_HW.astype(np.uint8), np.ones((3, 3), np.uint8))
+    return _picked(blobs, np.where(inner_HW > 0, 0, blobs.labels_HW))
+
+
+def _picked(blobs: Blobs, labels_HW: NDArray[np.int32]) -> Blobs:
+    rows_P, columns_P = np.nonzero(labels_HW)
+    return Blobs(labels_HW, blobs.count, rows_P, columns_P, (labels_HW[rows_P, columns_P] - 1).astype(np.intp))
+
+
+# Placeholder weights, by hand, until fitted.
+_BIAS = 3.0
+_WEIGHTS_F = np.array([0.0, 0.5, -2.0, -2.0, -1.0, 3.0, -1.0, 4.0, 1.0, -2.0, -0.5])
+
+
+def confidence(found: Evidence, both_sides: bool) -> Float:
+    """How sure each blob is dirt, in [0, 1]."""
+    sure_N = 1 / (1 + np.exp(-(_BIAS + found.features_NF() @ _WEIGHTS_F)))
+    if not both_sides:
+        # Seen from one side only, something that went away looks like dirt: not more than a spot is believed.
+        sure_N = 0.8 * sure_N * (found.area_N < 60)
+    return sure_N.astype(np.float32)

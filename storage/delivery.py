@@ -1,0 +1,74 @@
+"""A delivery on disk: the names of its files, and its frames with what they replaced.
+
+    master.mkv      the restored film: FFV1, the source's depth, sound, timecode, chapters and tags
+    mask.mkv        0: the source's own pixel; 1 to 255: replaced, and how sure the restorer was
+    originals.mkv   the source's pixels inside the mask, zero outside
+    access.mp4      for looking at
+    changes.parquet a row per frame and region
+    frames.parquet, reel.json, shots.otio, shots.edl, shots.csv, source.framemd5, master.framemd5,
+    review.json, events.json, delivery.json, sheets/, report.html
+
+Master, mask and originals together hold the source, bit for bit: `DeliveredFrame.source`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.container import Decoder, open_film
+from storage.errors import VaultError
+from storage.pixels import Picture, Unpacker, replace
+
+MASTER, MASK, ORIGINALS, ACCESS = "master.mkv", "mask.mkv", "originals.mkv", "access.mp4"
+CHANGES, FRAMES, REEL = "changes.parquet", "frames.parquet", "reel.json"
+SOURCE_SUMS, MASTER_SUMS = "source.framemd5", "master.framemd5"
+SUMMARY, REVIEW, EVENTS, REPORT = "delivery.json", "review.json", "events.json", "report.html"
+SHEETS = "sheets"
+
+
+@dataclass(frozen=True)
+class DeliveredFrame:
+    """One frame of a delivery."""
+
+    frame: int
+    time_ms: int
+    master: Picture
+    mask_HW: NDArray[np.uint8]
+    originals: Picture
+
+    @cached_property
+    def source(self) -> Picture:
+        """The source's picture: the replaced pixels put back."""
+        return replace(self.master, self.originals, self.mask_HW > 0)
+
+
+def read_delivery(folder: Path) -> Iterator[DeliveredFrame]:
+    """The delivery's frames in order. Raises VaultError where its films are damaged or differ in length."""
+    films = [_pictures(folder / name) for name in (MASTER, MASK, ORIGINALS)]
+    frame = 0
+    while True:
+        master, mask, originals = (next(film, None) for film in films)
+        if master is None and mask is None and originals is None:
+            return
+        if master is None or mask is None or originals is None:
+            raise VaultError(f"{folder}: {MASTER}, {MASK} and {ORIGINALS} differ in length after frame {frame}")
+        yield DeliveredFrame(frame, master[0], master[1], mask[1].planes[0].astype(np.uint8), originals[1])
+        frame += 1
+
+
+def _pictures(path: Path) -> Iterator[tuple[int, Picture]]:
+    unpacker = Unpacker()
+    with open_film(str(path)) as container:
+        decoder = Decoder(container)
+        for decoded in decoder.frames():
+            if decoded.corrupt or decoder.errors:
+                raise VaultError(f"{path}: damaged at {decoded.frame.time} s ({(decoder.errors or ['?'])[0]})")
+            time: Any = decoded.pts if decoded.pts is not None else -1
+            yield int(time), unpacker.picture(decoded.frame)
+        if decoder.errors:
+            raise VaultError(f"{path}: damaged ({decoder.errors[0]})")

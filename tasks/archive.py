@@ -1,0 +1,43 @@
+"""What holds a run over many reels together: before the first one, around each, and after the last."""
+
+from collections.abc import Callable, Sequence
+
+from storage.errors import StorageError
+from storage.vault import Vault
+from tasks.dispatch import check_restorer
+from tasks.ledger import Ledger
+from tasks.outcome import ReelOutcome
+from tasks.pool import JobFailed, PoolError
+from tasks.progress import BOARD
+from tasks.request import RequestError, RestoreRequest
+from tasks.run import Run
+from tasks.sources import find_sources
+
+
+class ReelsFailed(Exception):
+    """Not every reel was delivered whole; `outcomes` holds them all."""
+
+    def __init__(self, outcomes: Sequence[ReelOutcome]) -> None:
+        self.outcomes = list(outcomes)
+        whole = sum(outcome.status == "delivered" for outcome in outcomes)
+        super().__init__(f"{whole} of {len(outcomes)} reels delivered whole")
+
+
+def prepare(request: RestoreRequest, sources: Sequence[str]) -> tuple[Run, list[str]]:
+    """The run and its reels. Raises RequestError, VaultError before any work is done."""
+    check_restorer(request.restorer)
+    reels = find_sources(sources)
+    if request.shots and len(reels) > 1:
+        raise RequestError(f"--shots is for one reel and {len(reels)} were named; run them one by one")
+    Vault(request.vault).prepare()
+    return Run(request, Ledger()), reels
+
+
+def settle(flow: Callable[[Run, str], ReelOutcome], run: Run, source: str) -> ReelOutcome:
+    """The flow's outcome; a reel that fails costs no other one."""
+    try:
+        return flow(run, source)
+    except (StorageError, RequestError, JobFailed, PoolError) as error:
+        return ReelOutcome(source, "failed", errors=(str(error),))
+    finally:
+        BOARD.close(source)

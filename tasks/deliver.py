@@ -1,0 +1,249 @@
+"""Assembly: shots joined to a delivery, proven against the laws before it is published, and packed as a bag."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from av.error import FFmpegError
+
+from storage import delivery as names
+from storage.access import AccessWriter
+from storage.delivery import DeliveredFrame
+from storage.digest import digest_of, digest_of_code
+from storage.errors import StorageError, VaultError
+from storage.filesystem import first_line
+from storage.fixity import FrameSum, write_bag, write_framemd5
+from storage.master import GREY8, join, join_plain
+from storage.pixels import PixelLayout
+from storage.reel import Reel, reel_to_json
+from storage.survey import Progress
+from storage.tables import CHANGES, FRAMES, from_parquet, to_parquet
+from storage.timeline import ShotSpan, csv_text, edl_text, otio_text
+from storage.vault import Vault
+from tasks.ingest import IngestedReel, check_untouched
+from tasks.laws import check_laws
+from tasks.report import report_html
+from tasks.request import Mode
+from tasks.restore import RECORD as SHOT_RECORD
+from tasks.review import ReviewItem, review_items
+from tasks.sheets import SheetPainter
+from tasks.shots import timeline_reel
+
+# A bag is complete when its tag manifest stands.
+RECORD = "tagmanifest-sha256.txt"
+PAYLOAD = "data"
+
+
+class DeliveryRefused(StorageError):
+    """The delivery would break a law; it is not published."""
+
+
+@dataclass(frozen=True)
+class ShotOutput:
+    """A shot as it goes into the delivery."""
+
+    span: ShotSpan
+    key: str
+    failure: str | None = None
+    """Why it is delivered as the source has it, if it could not be restored."""
+    reverted: bool = False
+    """Whether the reviewer asked for the source's own pictures."""
+
+
+def deliver(
+    vault: Vault, reel: IngestedReel, shots: Sequence[ShotOutput], mode: Mode, restorer: str, progress: Progress
+) -> str:
+    """Joins, checks, packs and publishes; returns the delivery's key. The same shots give the same delivery.
+
+    Raises SourceError where the source was touched, DeliveryRefused where a law is broken, VaultError.
+    """
+    check_untouched(reel.reel)
+    recipe = {
+        "shots": [[asdict(shot.span), shot.key, bool(shot.failure), shot.reverted] for shot in shots],
+        "mode": mode,
+        "code": digest_of_code(Path(__file__).parent),
+    }
+    key = f"{reel.key}/deliver/{digest_of(recipe)}"
+    if vault.exists(f"{key}/{RECORD}"):
+        return key
+    started = datetime.now(UTC)
+    with vault.publishing(key, RECORD) as bag:
+        folder = bag / PAYLOAD
+        folder.mkdir()
+        try:
+            _join(vault, folder, reel, shots)
+            changes = _write_records(vault, folder, reel, shots)
+            _prove(folder, reel, [shot.span for shot in shots], changes, progress)
+        except FFmpegError as error:
+            raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
+        records = [json.loads(vault.read(f"{shot.key}/{SHOT_RECORD}")) for shot in shots]
+        items = _review(reel, shots, records)
+        summary = _summary(reel, shots, records, items, mode, restorer)
+        _write_json(folder / names.REVIEW, [asdict(item) for item in items])
+        _write_json(folder / names.SUMMARY, summary)
+        _write_json(folder / names.EVENTS, _events(reel.reel, summary, started))
+        (folder / names.REPORT).write_text(report_html(reel.reel, summary, items), encoding="utf-8")
+        write_bag(bag, _bag_info(reel.reel))
+    return key
+
+
+def _join(vault: Vault, folder: Path, reel: IngestedReel, shots: Sequence[ShotOutput]) -> None:
+    def segments(name: str) -> list[Path]:
+        return [vault.path(f"{shot.key}/{name}") for shot in shots]
+
+    join(folder / names.MASTER, segments("restored.mkv"), reel.reel, reel.rows)
+    join_plain(folder / names.MASK, segments("mask.mkv"), reel.reel, reel.rows, GREY8)
+    join_plain(folder / names.ORIGINALS, segments("originals.mkv"), reel.reel, reel.rows, reel.reel.video.layout)
+
+
+def _write_records(
+    vault: Vault, folder: Path, reel: IngestedReel, shots: Sequence[ShotOutput]
+) -> list[dict[str, Any]]:
+    facts = timeline_reel(reel.reel)
+    spans = [shot.span for shot in shots]
+    changes = [
+        row for shot in shots for row in from_parquet(vault.read(f"{shot.key}/{names.CHANGES}"), CHANGES)
+    ]
+    (folder / names.REEL).write_bytes(reel_to_json(reel.reel))
+    (folder / names.FRAMES).write_bytes(to_parquet((asdict(row) for row in reel.rows), FRAMES))
+    (folder / names.CHANGES).write_bytes(to_parquet(changes, CHANGES))
+    (folder / "shots.otio").write_text(otio_text(spans, facts))
+    (folder / "shots.edl").write_text(edl_text(spans, facts))
+    (folder / "shots.csv").write_text(csv_text(spans, facts))
+    video = reel.reel.video
+    size_bytes = _frame_bytes(video.layout, video.width, video.height)
+    _write_sums(folder / names.SOURCE_SUMS, reel.reel, [FrameSum(size_bytes, row.md5) for row in reel.rows])
+    return changes
+
+
+def _prove(
+    folder: Path, reel: IngestedReel, spans: list[ShotSpan], changes: list[dict[str, Any]], progress: Progress
+) -> None:
+    """One look at every delivered frame: the laws, the access copy, the checksums and the contact sheets."""
+    touched: Counter[int] = Counter()
+    for row in changes:
+        touched[row["frame"]] += row["pixels"]
+    sheets = SheetPainter(folder, reel.reel, spans, touched)
+    sums: list[FrameSum] = []
+    with AccessWriter(folder / names.ACCESS, reel.reel, reel.rows) as access:
+
+        def see(delivered: DeliveredFrame, master_sum: FrameSum) -> None:
+            access.write(delivered.master)
+            sheets.see(delivered)
+            sums.append(master_sum)
+            progress(delivered.frame + 1)
+
+        problems = check_laws(folder, see)
+        if problems:
+            raise DeliveryRefused(f"{reel.reel.name}: not delivered, it would break the laws: {'; '.join(problems[:3])}")
+    _write_sums(folder / names.MASTER_SUMS, reel.reel, sums)
+
+
+def _write_sums(path: Path, reel: Reel, sums: list[FrameSum]) -> None:
+    video = reel.video
+    write_framemd5(
+        path, sums, rate=video.rate, width=video.width, height=video.height, sample_aspect=video.sample_aspect
+    )
+
+
+def _frame_bytes(layout: PixelLayout, width: int, height: int) -> int:
+    sizes = (layout.plane_size(plane, width, height) for plane in range(layout.planes))
+    return sum(rows * columns for rows, columns in sizes) * (1 if layout.depth == 8 else 2)
+
+
+def _review(reel: IngestedReel, shots: Sequence[ShotOutput], records: list[dict[str, Any]]) -> list[ReviewItem]:
+    return review_items(
+        [shot.span for shot in shots],
+        records,
+        {n: shot.failure for n, shot in enumerate(shots) if shot.failure},
+        {n for n, shot in enumerate(shots) if shot.reverted},
+        reel.rows,
+        reel.reel.video.field_order != "progressive",
+    )
+
+
+def _summary(
+    reel: IngestedReel,
+    shots: Sequence[ShotOutput],
+    records: list[dict[str, Any]],
+    items: list[ReviewItem],
+    mode: Mode,
+    restorer: str,
+) -> dict[str, Any]:
+    return {
+        "reel_id": reel.reel.reel_id,
+        "source": reel.reel.name,
+        "source_sha256": reel.reel.sha256,
+        "mode": mode,
+        "restorer": restorer,
+        "frames": reel.reel.frame_count,
+        "damaged_frames": reel.reel.damaged_frames,
+        "failed_shots": [n + 1 for n, shot in enumerate(shots) if shot.failure],
+        "review_items": len(items),
+        "shots": [
+            {
+                "shot": n,
+                "start": shot.span.start,
+                "end": shot.span.end,
+                "kind": shot.span.kind,
+                "output": shot.key.rpartition("/")[2],
+                "restorer": record["restorer"],
+                "share_touched": record["share_touched"],
+                "mean_confidence": record["mean_confidence"],
+                "failure": shot.failure,
+            }
+            for n, (shot, record) in enumerate(zip(shots, records, strict=True), 1)
+        ],
+        "recipes": {shot.key.rpartition("/")[2]: record["recipe"] for shot, record in zip(shots, records, strict=True)},
+    }
+
+
+def _events(reel: Reel, summary: dict[str, Any], started: datetime) -> dict[str, Any]:
+    """What happened, in PREMIS's terms: objects, events, agents."""
+
+    def event(kind: str, detail: str, outcome: str) -> dict[str, Any]:
+        return {
+            "eventIdentifier": f"{reel.reel_id}-{kind.replace(' ', '-')}",
+            "eventType": kind,
+            "eventDateTime": started.isoformat(timespec="seconds"),
+            "eventDetail": detail,
+            "eventOutcome": outcome,
+            "linkingAgentIdentifier": "Answerprint",
+            "linkingObjectIdentifier": [reel.sha256, names.MASTER],
+        }
+
+    failed = summary["failed_shots"]
+    return {
+        "objects": [
+            {"objectIdentifier": reel.sha256, "originalName": reel.name, "size": reel.size_bytes},
+            {"objectIdentifier": names.MASTER, "relationship": "derived from the original by restoration"},
+        ],
+        "agents": [{"agentIdentifier": "Answerprint", "agentType": "software"}],
+        "events": [
+            event("fixity check", "sha256 of the source, at ingest and before delivery", "unchanged"),
+            event("ingestion", f"{reel.frame_count} frames indexed", f"{reel.damaged_frames} damaged in the source"),
+            event(
+                "modification",
+                f"restored by {summary['restorer']} in {summary['mode']} mode; see {names.CHANGES}",
+                f"{len(failed)} shots left as they were" if failed else "every shot done",
+            ),
+            event("validation", "frames, sound, tags, mask and replaced pixels checked against the source", "passed"),
+        ],
+    }
+
+
+def _bag_info(reel: Reel) -> dict[str, str]:
+    return {
+        "Bag-Software-Agent": "Answerprint",
+        "External-Description": "Restored film with its change log and replaced pixels",
+        "External-Identifier": reel.reel_id,
+        "Source-SHA256": reel.sha256,
+    }
+
+
+def _write_json(path: Path, data: Any) -> None:
+    path.write_text(json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")

@@ -1,0 +1,132 @@
+"""A reel's shots given to the workers, and what became of each."""
+
+import json
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future, as_completed
+from dataclasses import replace
+from typing import Any
+
+from models.catalogue import NAMES, load_restorer
+from storage.survey import Progress
+from storage.timeline import ShotSpan
+from storage.vault import Vault
+from tasks.deliver import ShotOutput
+from tasks.ingest import IngestedReel
+from tasks.ledger import Ledger
+from tasks.pool import JobFailed, Pool
+from tasks.request import RequestError, RestoreRequest
+from tasks.restore import RECORD, ShotJob, ShotOutcome, shot_key
+from tasks.review import decided
+
+# A worker that takes this long for a megapixel hangs: the slowest restorer needs a hundredth of it.
+_DEADLINE_S, _DEADLINE_S_A_MEGAPIXEL = 600, 60
+
+
+def restore_shots(
+    vault: Vault,
+    reel: IngestedReel,
+    spans: Sequence[ShotSpan],
+    request: RestoreRequest,
+    pool: Pool,
+    ledger: Ledger,
+    progress: Progress,
+) -> list[ShotOutput]:
+    """Every shot's output, in order; what the vault holds already is not done again.
+
+    A shot that is given up is delivered as the source has it, and stays given up until `retry_failed`.
+    Raises PoolError, JobFailed where not even that can be done.
+    """
+    count = _Count(progress)
+    decisions = decided(vault, reel.reel.reel_id)
+    outputs: dict[int, ShotOutput] = {}
+    running: dict[Future[Any], tuple[int, ShotJob, ShotOutput]] = {}
+
+    def send(n: int, job: ShotJob, output: ShotOutput) -> None:
+        if vault.exists(f"{output.key}/{RECORD}"):
+            outputs[n] = output
+            count.tell(n, job.frames)
+            return
+        megapixels = job.frames * reel.reel.video.width * reel.reel.video.height / 1e6
+        future = pool.submit(
+            job, megapixels, _DEADLINE_S + _DEADLINE_S_A_MEGAPIXEL * megapixels, lambda done: count.tell(n, done)
+        )
+        running[future] = n, job, output
+
+    for n, span in enumerate(spans):
+        job, output = _plan_shot(vault, reel, span, request, decisions.get((span.start, span.end)))
+        send(n, job, output)
+    while running:
+        future = next(as_completed(running))
+        n, job, output = running.pop(future)
+        try:
+            outcome: ShotOutcome = future.result()
+        except JobFailed as error:
+            if job.restorer == "none":
+                raise
+            _give_up(vault, output.key, str(error))
+            send(n, *_as_the_source_has_it(reel, job, output, failure=str(error)))
+        else:
+            outputs[n] = output
+            count.tell(n, job.frames)
+            ledger.add("restore", reel.reel, job.frames, outcome.seconds, outcome.device, job.restorer)
+    return [outputs[n] for n in range(len(spans))]
+
+
+def plan_shots(
+    vault: Vault, reel: IngestedReel, spans: Sequence[ShotSpan], request: RestoreRequest
+) -> list[tuple[ShotJob, bool]]:
+    """(job, whether the vault holds its output already) of every shot; changes nothing."""
+    decisions = decided(vault, reel.reel.reel_id)
+    planned = [_plan_shot(vault, reel, span, request, decisions.get((span.start, span.end))) for span in spans]
+    return [(job, vault.exists(f"{output.key}/{RECORD}")) for job, output in planned]
+
+
+def check_restorer(name: str) -> None:
+    """Raises RequestError for a name that is no restorer's."""
+    if name not in NAMES:
+        raise RequestError(f"--restorer {name}: there is no such restorer; choose one of {', '.join(NAMES)}")
+
+
+def _plan_shot(
+    vault: Vault, reel: IngestedReel, span: ShotSpan, request: RestoreRequest, decision: str | None
+) -> tuple[ShotJob, ShotOutput]:
+    job = ShotJob(request.vault, reel.reel.reel_id, span.start, span.end, request.restorer, request.mode)
+    key = shot_key(reel, job, load_restorer(job.restorer).card)
+    output = ShotOutput(span, key)
+    if decision == "revert":
+        return _as_the_source_has_it(reel, job, output, reverted=True)
+    if vault.exists(_failure_key(key)) and not request.retry_failed:
+        reason = json.loads(vault.read(_failure_key(key)))["reason"]
+        return _as_the_source_has_it(reel, job, output, failure=reason)
+    return job, output
+
+
+def _as_the_source_has_it(
+    reel: IngestedReel, job: ShotJob, output: ShotOutput, failure: str | None = None, reverted: bool = False
+) -> tuple[ShotJob, ShotOutput]:
+    plain = replace(job, restorer="none", mode="preservation")
+    key = shot_key(reel, plain, load_restorer("none").card)
+    return plain, replace(output, key=key, failure=failure, reverted=reverted)
+
+
+def _failure_key(key: str) -> str:
+    return f"{key.replace('/shots/', '/failures/')}.json"
+
+
+def _give_up(vault: Vault, key: str, reason: str) -> None:
+    vault.write(_failure_key(key), json.dumps({"reason": reason}).encode())
+
+
+class _Count:
+    """Sums the frames done over shots that are worked on side by side."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._done: dict[int, int] = {}
+        self._lock = threading.Lock()
+
+    def tell(self, shot: int, done: int) -> None:
+        with self._lock:
+            self._done[shot] = done
+            self._progress(sum(self._done.values()))

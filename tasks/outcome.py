@@ -1,0 +1,62 @@
+"""What became of each reel of a run, in the words of `--json`."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from storage import delivery as names
+from storage.vault import Vault
+from tasks.deliver import PAYLOAD
+
+
+@dataclass(frozen=True)
+class ReelOutcome:
+    """One reel's result. Places are paths for a local vault and URIs for others."""
+
+    source: str
+    status: Literal["delivered", "delivered with failures", "failed"]
+    reel_id: str | None = None
+    frames: int = 0
+    shots: int = 0
+    delivery: str | None = None
+    master: str | None = None
+    access: str | None = None
+    mask: str | None = None
+    changes: str | None = None
+    report: str | None = None
+    review_items: int = 0
+    damaged_frames: int = 0
+    failed_shots: tuple[int, ...] = ()
+    shot_rows: tuple[dict[str, Any], ...] = ()
+    errors: tuple[str, ...] = field(default=())
+
+
+def read_outcome(vault: Vault, source: str, key: str) -> ReelOutcome:
+    """The outcome as a delivery in the vault tells it."""
+    summary = json.loads(vault.read(f"{key}/{PAYLOAD}/{names.SUMMARY}"))
+
+    def place(name: str) -> str:
+        return vault.url(f"{key}/{PAYLOAD}/{name}")
+
+    failures = [shot for shot in summary["shots"] if shot["failure"]]
+    errors = [f"shot {s['shot']} (frames {s['start']}-{s['end'] - 1}): {s['failure']}" for s in failures]
+    if summary["damaged_frames"]:
+        errors.append(f"{summary['damaged_frames']} frames are damaged in the source; see {names.REVIEW}")
+    return ReelOutcome(
+        source=source,
+        status="delivered with failures" if errors else "delivered",
+        reel_id=summary["reel_id"],
+        frames=summary["frames"],
+        shots=len(summary["shots"]),
+        delivery=vault.url(key),
+        master=place(names.MASTER),
+        access=place(names.ACCESS),
+        mask=place(names.MASK),
+        changes=place(names.CHANGES),
+        report=place(names.REPORT),
+        review_items=summary["review_items"],
+        damaged_frames=summary["damaged_frames"],
+        failed_shots=tuple(summary["failed_shots"]),
+        shot_rows=tuple(summary["shots"]),
+        errors=tuple(errors),
+    )

@@ -1,0 +1,62 @@
+"""The treatment report: one page, readable without anything else. Everything from the film is escaped."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import Any
+
+from storage.delivery import SHEETS
+from storage.reel import Reel
+from tasks.review import ReviewItem
+from tasks.sheets import sheet_name
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 84rem; padding: 0 1rem;
+       color: #ddd; background: #181818 }
+table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .2rem .9rem .2rem 0; text-align: left;
+       vertical-align: top; border-bottom: 1px solid #333 } th { color: #999; font-weight: normal }
+img { max-width: 100%; margin: .5rem 0 1.5rem; display: block } h1, h2 { font-weight: 500 }
+"""
+
+
+def report_html(reel: Reel, summary: dict[str, Any], items: Sequence[ReviewItem]) -> str:
+    """The page, for a browser, beside the delivery's contact sheets."""
+    video = reel.video
+    facts = {
+        "source": reel.name,
+        "sha256": reel.sha256,
+        "picture": f"{video.width}x{video.height} {video.pix_fmt}, {video.rate} frames a second, {video.field_order}",
+        "frames": f"{reel.frame_count}, of which {reel.damaged_frames} damaged in the source",
+        "sound": ", ".join(f"{a.codec} {a.sample_rate} Hz" for a in reel.audio if a.kind == "audio") or "none",
+        "timecode": reel.timecode or "none",
+        "mode": summary["mode"],
+        "restorer": summary["restorer"],
+        "assumptions": "; ".join(reel.assumptions) or "none",
+        "not carried": "; ".join(reel.not_carried) or "nothing",
+    }
+    shots = (
+        [s["shot"], f"{s['start']}-{s['end'] - 1}", s["kind"], f"{s['share_touched']:.3%}",
+         f"{s['mean_confidence']:.2f}", s["failure"] or ""]
+        for s in summary["shots"]
+    )  # fmt: skip
+    review = ([item.shot, f"{item.start}-{item.end - 1}", item.reason, item.detail] for item in items)
+    sheets = "".join(
+        f'<h2>Shot {s["shot"]}</h2><img src="{SHEETS}/{sheet_name(s["shot"])}" alt="before, after, changed">'
+        for s in summary["shots"]
+    )
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(reel.name)}</title>'
+        f"<style>{_STYLE}</style><h1>{escape(reel.name)}</h1>"
+        + _table((), facts.items())
+        + "<h2>To be looked at</h2>"
+        + (_table(("shot", "frames", "reason", "detail"), review) if items else "<p>Nothing.</p>")
+        + "<h2>Shots</h2>"
+        + _table(("shot", "frames", "kind", "changed", "confidence", "failure"), shots)
+        + sheets
+        + "</html>\n"
+    )
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    header = "".join(f"<th>{escape(name)}</th>" for name in head)
+    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table>{'<tr>' + header + '</tr>' if header else ''}{body}</table>"

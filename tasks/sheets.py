@@ -1,0 +1,79 @@
+"""Contact sheets: for each shot a PNG with frames before, after, and where they were changed."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from av.video.reformatter import VideoReformatter
+from numpy.typing import NDArray
+
+from storage.delivery import SHEETS, DeliveredFrame
+from storage.pixels import Picture, display, to_frame
+from storage.reel import Reel
+from storage.timeline import ShotSpan
+
+_WIDTH_PX = 440
+_FRAMES = 4
+_MARK = np.array([40, 40, 255], np.float32)  # red, in OpenCV's order
+
+
+class SheetPainter:
+    """Collects the chosen frames as they stream by and writes a shot's sheet when its last one has passed."""
+
+    def __init__(self, folder: Path, reel: Reel, shots: Sequence[ShotSpan], touched: dict[int, int]) -> None:
+        """touched: pixels changed, by frame; the most changed frames are shown."""
+        self._folder = folder / SHEETS
+        self._folder.mkdir(exist_ok=True)
+        self._reel, self._shots = reel, shots
+        self._chosen = [_choose(shot, touched) for shot in shots]
+        self._reformatter = VideoReformatter()
+        self._shot = 0
+        self._rows: list[NDArray[np.uint8]] = []
+
+    def see(self, delivered: DeliveredFrame) -> None:
+        if delivered.frame in self._chosen[self._shot]:
+            self._rows.append(self._row(delivered))
+        if delivered.frame == self._shots[self._shot].end - 1:
+            header = f"shot {self._shot + 1}: before, after, changed"
+            sheet = np.vstack([_caption(header, self._rows[0].shape[1]), *self._rows])
+            cv2.imwrite(str(self._folder / sheet_name(self._shot + 1)), sheet)
+            self._rows = []
+            self._shot = min(self._shot + 1, len(self._shots) - 1)
+
+    def _row(self, delivered: DeliveredFrame) -> NDArray[np.uint8]:
+        before, after = self._look(delivered.source), self._look(delivered.master)
+        height, width = before.shape[:2]
+        mask = cv2.resize((delivered.mask_HW > 0).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+        strength = np.minimum(mask * 3, 1)[..., None]
+        marked = (before * 0.6 * (1 - strength) + _MARK * strength).astype(np.uint8)
+        share = 100 * float((delivered.mask_HW > 0).mean())
+        row: NDArray[np.uint8] = np.hstack([before, after, marked])
+        return np.vstack([_caption(f"frame {delivered.frame}   {share:.2f} % changed", row.shape[1]), row])
+
+    def _look(self, picture: Picture) -> NDArray[np.uint8]:
+        video = self._reel.video
+        rgb = display(to_frame(picture), self._reformatter, video.matrix, video.full_range)
+        height = round(_WIDTH_PX * picture.height / picture.width / float(video.sample_aspect))
+        small = cv2.resize(rgb, (_WIDTH_PX, max(1, height)), interpolation=cv2.INTER_AREA)
+        return np.ascontiguousarray(small[..., ::-1])
+
+
+def sheet_name(shot: int) -> str:
+    return f"shot-{shot:04d}.png"
+
+
+def _choose(shot: ShotSpan, touched: dict[int, int]) -> set[int]:
+    """The most changed frame of each quarter of the shot."""
+    edges = np.linspace(shot.start, shot.end, min(_FRAMES, shot.end - shot.start) + 1).astype(int)
+    return {
+        max(range(a, b), key=lambda frame: (touched.get(frame, 0), -abs(frame - (a + b) // 2)))
+        for a, b in zip(edges, edges[1:], strict=False)
+        if b > a
+    }
+
+
+def _caption(text: str, width: int) -> NDArray[np.uint8]:
+    strip = np.full((22, width, 3), 24, np.uint8)
+    cv2.putText(strip, text, (8, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (220, 220, 220), 1, cv2.LINE_AA)
+    return strip

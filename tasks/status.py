@@ -1,0 +1,58 @@
+"""What a vault holds, reel by reel."""
+
+from dataclasses import dataclass
+
+from storage.vault import Vault
+from tasks.deliver import RECORD
+from tasks.ingest import load, reel_key
+from tasks.outcome import read_outcome
+from tasks.restore import RECORD as SHOT_RECORD
+
+
+@dataclass(frozen=True)
+class ReelStatus:
+    """One reel of a vault."""
+
+    reel_id: str
+    source: str
+    frames: int
+    damaged_frames: int
+    shots_done: int
+    deliveries: tuple[str, ...]
+    review_items: int
+    failed_shots: int
+
+    def sentence(self) -> str:
+        state = f"{len(self.deliveries)} delivered" if self.deliveries else "not delivered yet"
+        notes = [f"{self.review_items} to be looked at" if self.review_items else ""]
+        notes += [f"{self.failed_shots} shots not restored" if self.failed_shots else ""]
+        notes += [f"{self.damaged_frames} frames damaged in the source" if self.damaged_frames else ""]
+        told = "".join(f", {note}" for note in notes if note)
+        return f"{self.reel_id}  {self.source}: {self.frames} frames, {self.shots_done} shots done, {state}{told}"
+
+
+def vault_status(uri: str) -> list[ReelStatus]:
+    """Every reel, by its identifier. Raises VaultError where a record cannot be read."""
+    vault = Vault(uri)
+    return [_reel_status(vault, reel_id) for reel_id in vault.folders("reels") if _known(vault, reel_id)]
+
+
+def _known(vault: Vault, reel_id: str) -> bool:
+    return vault.exists(f"{reel_key(reel_id)}/reel.json")
+
+
+def _reel_status(vault: Vault, reel_id: str) -> ReelStatus:
+    reel = load(vault, reel_id)
+    shots = [s for s in vault.folders(f"{reel.key}/shots") if vault.exists(f"{reel.key}/shots/{s}/{SHOT_RECORD}")]
+    keys = [f"{reel.key}/deliver/{name}" for name in vault.folders(f"{reel.key}/deliver")]
+    outcomes = [read_outcome(vault, reel.reel.source, key) for key in keys if vault.exists(f"{key}/{RECORD}")]
+    return ReelStatus(
+        reel_id=reel_id,
+        source=reel.reel.source,
+        frames=reel.reel.frame_count,
+        damaged_frames=reel.reel.damaged_frames,
+        shots_done=len(shots),
+        deliveries=tuple(outcome.delivery or "" for outcome in outcomes),
+        review_items=max((outcome.review_items for outcome in outcomes), default=0),
+        failed_shots=max((len(outcome.failed_shots) for outcome in outcomes), default=0),
+    )

@@ -1,0 +1,101 @@
+"""The one module that touches Prefect's tasks: the coarse steps of a reel, one task each.
+
+Prefect runs, shows and retries them; it caches nothing, because the vault knows what is done by its content.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from typing import Any, ParamSpec, TypeVar
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from storage import delivery as names
+from storage.timeline import ShotSpan
+from storage.vault import Vault
+from tasks import deliver as delivering
+from tasks import dispatch, ingest, shots
+from tasks.deliver import PAYLOAD, ShotOutput
+from tasks.ingest import IngestedReel
+from tasks.outcome import ReelOutcome, read_outcome
+from tasks.progress import BOARD
+from tasks.run import Run
+from tasks.workforce import workers
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Item = TypeVar("Item")
+
+_RETRIES, _RETRY_DELAY_S = 2, 5
+
+
+def _step(name: str) -> Callable[[Callable[P, R]], Any]:
+    return task(
+        name=name,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+        retries=_RETRIES,
+        retry_delay_seconds=_RETRY_DELAY_S,
+        retry_condition_fn=_may_pass,
+    )
+
+
+def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
+    """Whether a failed step is worth another try: only troubles of the disk or the network come and go."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, OSError) and not getattr(error, "final", False)
+
+
+@_step("ingest")
+def ingest_reel(run: Run, source: str) -> IngestedReel:
+    """The reel with its exact frame index."""
+    return ingest.ingest(run.vault, source, run.request.rate, BOARD.stage(source, "ingest"))
+
+
+@_step("find shots")
+def find_shots(run: Run, reel: IngestedReel) -> list[ShotSpan]:
+    """The shot list: a person's, or detected."""
+    tell = BOARD.stage(reel.reel.source, "shots", reel.reel.frame_count)
+    with run.ledger.timing("shots", reel.reel):
+        return shots.find_shots(run.vault, reel, run.request.shots, tell)
+
+
+@_step("restore shots")
+def restore_shots(run: Run, reel: IngestedReel, spans: list[ShotSpan]) -> list[ShotOutput]:
+    """Every shot's output, by the run's workers."""
+    tell = BOARD.stage(reel.reel.source, "restore", reel.reel.frame_count)
+    with workers() as pool:
+        return dispatch.restore_shots(run.vault, reel, spans, run.request, pool, run.ledger, tell)
+
+
+@_step("deliver")
+def deliver_reel(run: Run, reel: IngestedReel, restored: list[ShotOutput]) -> ReelOutcome:
+    """The delivery, proven against the laws and published."""
+    tell = BOARD.stage(reel.reel.source, "deliver", reel.reel.frame_count)
+    with run.ledger.timing("deliver", reel.reel):
+        key = delivering.deliver(run.vault, reel, restored, run.request.mode, run.request.restorer, tell)
+    outcome = read_outcome(run.vault, reel.reel.source, key)
+    _publish(run.vault, key, outcome)
+    return outcome
+
+
+def side_by_side(work: Callable[[Item], R], items: list[Item], at_once: int) -> list[R]:
+    """The results in order; each call sees this thread's Prefect context, so that flows nest."""
+    with ThreadPoolExecutor(max_workers=at_once) as threads:
+        futures = [threads.submit(copy_context().run, work, item) for item in items]
+        return [future.result() for future in futures]
+
+
+def _publish(vault: Vault, key: str, outcome: ReelOutcome) -> None:
+    """The delivery in Prefect's UI: a table of shots and the report's place."""
+    slug = key.replace("/", "-").lower()
+    rows = [{k: v for k, v in shot.items() if k != "output"} for shot in outcome.shot_rows]
+    create_table_artifact(rows, key=f"{slug}-shots", description=f"Shots of {outcome.source}")
+    place = vault.url(f"{key}/{PAYLOAD}/{names.REPORT}")
+    create_markdown_artifact(
+        f"## {outcome.source}\n\n{outcome.frames} frames, {outcome.shots} shots, "
+        f"{len(outcome.failed_shots)} not restored, {outcome.review_items} to be looked at.\n\n`{place}`",
+        key=f"{slug}-report",
+    )

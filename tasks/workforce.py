@@ -1,0 +1,31 @@
+"""The run's one pool of restoring workers, shared by all its reels."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tasks.pool import Pool
+from tasks.restore import RestoringWorker
+
+_lock = threading.Lock()
+_open: list[Pool] = []
+
+
+@contextmanager
+def workers(size: int | None = None) -> Iterator[Pool]:
+    """The pool that is open in this process, or a new one that closes with this block.
+
+    size: how many workers; one a processor (or GPU) if left out.
+    """
+    with _lock:
+        mine = None if _open else Pool(RestoringWorker, size)
+        if mine:
+            _open.append(mine)
+        pool = _open[0]
+    try:
+        yield pool
+    finally:
+        if mine:
+            with _lock:
+                _open.remove(mine)
+            mine.close()
