@@ -1,4 +1,6 @@
-"""The `answerprint` command: a thin door. What it opens to is imported when it is needed, so that it opens fast."""
+"""The `answerprint` command: a thin door. What it opens to is imported when it is needed, so that it opens
+fast.
+"""
 
 import argparse
 import json
@@ -20,7 +22,9 @@ DELIVERED, FAILED, USAGE, WITH_FAILURES = 0, 1, 2, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0 all well, 1 something failed, 2 wrongly asked, 3 delivered, but not all was restored."""
+    """The exit status: 0 all well, 1 something failed, 2 wrongly asked, 3 delivered, but not all was
+    restored.
+    """
     options = _parser().parse_args(arguments)
     if not options.debug:
         os.environ.update({key: value for key, value in _QUIET.items() if key not in os.environ})
@@ -39,7 +43,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _restore(options: argparse.Namespace) -> int:
     from flows.terminal import show_progress
-    from tasks.request import RestoreRequest
     from tasks.workforce import workers
 
     _request(options)
@@ -67,7 +70,13 @@ def _restore(options: argparse.Namespace) -> int:
         for outcome in outcomes:
             _print_outcome(outcome)
     statuses = {outcome.status for outcome in outcomes}
-    return FAILED if "failed" in statuses else WITH_FAILURES if len(statuses) > 1 or statuses != {"delivered"} else 0
+    return (
+        FAILED
+        if "failed" in statuses
+        else WITH_FAILURES
+        if len(statuses) > 1 or statuses != {"delivered"}
+        else 0
+    )
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -121,7 +130,9 @@ def _demo(options: argparse.Namespace) -> int:
     from flows.demo import age_for_demo
 
     aged = age_for_demo(options.film, options.output, options.damage, options.seed)
-    print(f"Aged {aged.frames} frames of {options.film or 'the bundled clip'} ({options.damage}, seed {options.seed})")
+    print(
+        f"Aged {aged.frames} frames of {options.film or 'the bundled clip'} ({options.damage}, seed {options.seed})"
+    )
     options.sources, options.vault = [str(aged.film)], str(aged.vault)
     status = _restore(options)
     if status in (DELIVERED, WITH_FAILURES):
@@ -142,7 +153,9 @@ def _request(options: argparse.Namespace) -> Any:
         raise RequestError(f"--rate {options.rate}: write frames a second, like 18 or 24000/1001") from error
     check_restorer(options.restorer)
     find_sources(options.sources)
-    return RestoreRequest(options.vault, options.restorer, options.mode, options.shots, rate, options.retry_failed)
+    return RestoreRequest(
+        options.vault, options.restorer, options.mode, options.shots, rate, options.retry_failed
+    )
 
 
 def _print_outcome(outcome: Any) -> None:
@@ -177,7 +190,9 @@ def _told(error: Exception) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="answerprint", description="Restores archival film; every change on record.")
+    parser = argparse.ArgumentParser(
+        prog="answerprint", description="Restores archival film; every change on record."
+    )
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show tracebacks and the engines' logs")
     common.add_argument("--json", action="store_true", help="print one JSON object")
@@ -192,16 +207,26 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--restorer", default="default", help="default, classical or none")
         sub.add_argument("--mode", choices=("preservation", "presentation"), default="preservation")
         sub.add_argument("--shots", metavar="FILE", help="your cut list (CSV, OTIO, EDL), for one reel")
-        sub.add_argument("--rate", help="frames a second for image sequences and raw streams, like 18 or 24000/1001")
+        sub.add_argument(
+            "--rate", help="frames a second for image sequences and raw streams, like 18 or 24000/1001"
+        )
         sub.add_argument("--retry-failed", action="store_true", help="try again what earlier runs gave up")
-        sub.add_argument("--workers", type=_at_least_one, help="worker processes; one a processor if left out")
+        sub.add_argument(
+            "--workers", type=_at_least_one, help="worker processes; one a processor if left out"
+        )
 
     for name, run, text in (
         ("restore", _restore, "restore reels into a vault"),
-        ("plan", _plan, "tell what restore would do, how long it takes and how much it stores; changes nothing"),
+        (
+            "plan",
+            _plan,
+            "tell what restore would do, how long it takes and how much it stores; changes nothing",
+        ),
     ):
         sub = command(name, run, text)
-        sub.add_argument("sources", nargs="+", metavar="SOURCE", help="files, sequences, directories, globs, .txt lists")
+        sub.add_argument(
+            "sources", nargs="+", metavar="SOURCE", help="files, sequences, directories, globs, .txt lists"
+        )
         sub.add_argument("--vault", required=True, help="directory, or file:, s3:, gs: URI")
         restoring(sub)
 

@@ -27,7 +27,8 @@ def restore_archive(
 ) -> list[ReelOutcome]:
     """Restores every reel of the sources into the vault.
 
-    Raises ReelsFailed, which holds all outcomes, unless every reel was delivered whole; RequestError, VaultError.
+    Raises ReelsFailed, which holds all outcomes, unless every reel was delivered whole; RequestError,
+    VaultError.
     """
     request = RestoreRequest(vault, restorer, mode, shots, Fraction(rate) if rate else None, retry_failed)
     run, reels = prepare(request, sources)

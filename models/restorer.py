@@ -80,6 +80,6 @@ class Restorer(Protocol):
 def luma(planes_CHW: Planes, colour: Colour) -> NDArray[np.float32]:
     """The picture's lightness, float32 (H, W) in [0, 1]: what detection and motion look at."""
     if colour == "rgb":
-        weighted: NDArray[np.float32] = np.tensordot(_RGB_LUMA, planes_CHW, axes=1).astype(np.float32)
-        return weighted
-    return planes_CHW[0]
+        return np.tensordot(_RGB_LUMA, planes_CHW, axes=1).astype(np.float32)
+    first: NDArray[np.float32] = planes_CHW[0]
+    return first

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import av
 from av.error import FFmpegError
-from av.video.reformatter import Colorspace, ColorRange, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from storage.container import open_film
 from storage.master import interleave, times_ms
@@ -57,7 +57,9 @@ class AccessWriter:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self._container.mux(self._stream.encode(None))
         self._container.close()
@@ -134,7 +136,9 @@ def _sound_packets(source: Any, carried: list[Any], targets: dict[int, Any]) -> 
                 packet.stream = targets[index]
                 yield packet
             continue
-        with suppress(FFmpegError):  # a damaged packet is a gap in the access copy; the master keeps it as it is
+        with suppress(
+            FFmpegError
+        ):  # a damaged packet is a gap in the access copy; the master keeps it as it is
             for frame in packet.decode():
                 for even in resamplers[index].resample(frame):
                     yield from encoders[index].encode(even)

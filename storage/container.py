@@ -1,14 +1,14 @@
 """One decoder for every film file: opened safely, decoded to the end whatever is broken in it.
 
-Media files are untrusted: only the containers named here are tried, a file that names other files or URLs opens
-none of them, and damage is reported instead of skipped.
+Media files are untrusted: only the containers named here are tried, a file that names other files or URLs
+opens none of them, and damage is reported instead of skipped.
 """
 
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import av
 import av.logging
@@ -19,15 +19,18 @@ from av.error import FFmpegError
 from storage.errors import SourceError
 from storage.filesystem import first_line, open_input
 
+Packet = av.Packet[Any]
+
 # FFmpeg's demuxers that read one file and nothing else. No playlists, no image patterns, no networks.
 _DEMUXERS = (
     "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2", "mxf", "avi", "mpeg", "mpegts", "mpegvideo", "h264", "hevc",
     "m4v", "dv", "vc1", "yuv4mpegpipe", "nut", "asf", "ogg", "gxf", "dirac", "dnxhd", "mjpeg",
 )  # fmt: skip
-FILM_SUFFIXES = frozenset(
-    ".mkv .webm .mp4 .m4v .mov .mxf .avi .mpg .mpeg .mpe .vob .m2v .ts .mts .m2ts .264 .h264 .avc .265 .h265 .hevc "
-    ".dv .vc1 .y4m .nut .wmv .asf .ogv .gxf .mjpeg".split()
-)
+FILM_SUFFIXES = frozenset({
+    ".mkv", ".webm", ".mp4", ".m4v", ".mov", ".mxf", ".avi", ".mpg", ".mpeg", ".mpe", ".vob", ".m2v", ".ts",
+    ".mts", ".m2ts", ".264", ".h264", ".avc", ".265", ".h265", ".hevc", ".dv", ".vc1", ".y4m", ".nut", ".wmv",
+    ".asf", ".ogv", ".gxf", ".mjpeg",
+})  # fmt: skip
 # Complaints are caught where they arise (`Decoder`) and must not reach the terminal by themselves.
 av.logging.set_level(av.logging.ERROR)
 av.logging.set_skip_repeated(False)
@@ -93,15 +96,15 @@ class PacketSink(Protocol):
     @property
     def streams(self) -> list[av.stream.Stream]: ...
 
-    def take(self, packet: av.Packet) -> None: ...
+    def take(self, packet: Packet) -> None: ...
 
 
 class Decoder:
     """Decodes a film's pictures in presentation order, past whatever is broken, and remembers what was.
 
-    After the last frame `packet_pts` holds the timestamps of all packets read, and `errors` what the demuxer and
-    the decoder complained of. Runs on one thread, because FFmpeg tells of a bad slice in its log only
-    (an FFV1 slice with a wrong checksum still comes out as a good frame), and the log is caught by thread.
+    After the last frame `packet_pts` holds the timestamps of all packets read, and `errors` what the demuxer
+    and the decoder complained of. Runs on one thread, because FFmpeg tells of a bad slice in its log only (an
+    FFV1 slice with a wrong checksum still comes out as a good frame), and the log is caught by thread.
     """
 
     def __init__(self, container: InputContainer) -> None:
@@ -121,7 +124,7 @@ class Decoder:
 
     def frames(self, others: PacketSink | None = None) -> Iterator[Decoded]:
         """Every frame that decodes, to the end. Packets of the other streams go to `others`."""
-        wanted = [self.stream, *others.streams] if others else [self.stream]
+        wanted: list[av.stream.Stream] = [self.stream, *(others.streams if others else ())]
         suspect: set[int | None] = set()
         for packet in self._packets(wanted):
             if packet.stream.index != self.stream.index:
@@ -139,7 +142,7 @@ class Decoder:
                 yield Decoded(frame, frame.pts, bool(frame.key_frame), bool(corrupt))
                 suspect.discard(frame.pts)
 
-    def _decode(self, packet: av.Packet) -> tuple[list[av.VideoFrame], list[str]]:
+    def _decode(self, packet: Packet) -> tuple[list[av.VideoFrame], list[str]]:
         decoded: list[av.VideoFrame] = []
         with av.logging.Capture() as log:
             try:
@@ -150,7 +153,7 @@ class Decoder:
                 return [], [_reason(error)]
         return decoded, [message.strip() for level, _, message in log if level <= av.logging.ERROR]
 
-    def _packets(self, streams: list[av.stream.Stream]) -> Iterator[av.Packet]:
+    def _packets(self, streams: list[av.stream.Stream]) -> Iterator[Packet]:
         """Packets to the end of the file; a demuxer that stumbles is asked to go on."""
         failures = 0
         while failures < _PATIENCE:
@@ -180,4 +183,6 @@ def _refuse(*_: object) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    return first_line(error).replace("Invalid data found when processing input", "damaged or of an unknown kind")
+    return first_line(error).replace(
+        "Invalid data found when processing input", "damaged or of an unknown kind"
+    )

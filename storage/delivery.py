@@ -56,7 +56,9 @@ def read_delivery(folder: Path) -> Iterator[DeliveredFrame]:
         if master is None and mask is None and originals is None:
             return
         if master is None or mask is None or originals is None:
-            raise VaultError(f"{folder}: {MASTER}, {MASK} and {ORIGINALS} differ in length after frame {frame}")
+            raise VaultError(
+                f"{folder}: {MASTER}, {MASK} and {ORIGINALS} differ in length after frame {frame}"
+            )
         yield DeliveredFrame(frame, master[0], master[1], mask[1].planes[0].astype(np.uint8), originals[1])
         frame += 1
 
@@ -67,7 +69,9 @@ def _pictures(path: Path) -> Iterator[tuple[int, Picture]]:
         decoder = Decoder(container)
         for decoded in decoder.frames():
             if decoded.corrupt or decoder.errors:
-                raise VaultError(f"{path}: damaged at {decoded.frame.time} s ({(decoder.errors or ['?'])[0]})")
+                raise VaultError(
+                    f"{path}: damaged at {decoded.frame.time} s ({(decoder.errors or ['?'])[0]})"
+                )
             time: Any = decoded.pts if decoded.pts is not None else -1
             yield int(time), unpacker.picture(decoded.frame)
         if decoder.errors:

@@ -19,7 +19,9 @@ def resolve(uri: str) -> tuple[fs.FileSystem, str]:
     if not mark:
         return fs.LocalFileSystem(), str(Path(uri).expanduser().absolute())
     if scheme not in _OURS:
-        raise StorageError(f"{uri}: {scheme}: is not a place Answerprint reads or writes; use file:, s3: or gs:")
+        raise StorageError(
+            f"{uri}: {scheme}: is not a place Answerprint reads or writes; use file:, s3: or gs:"
+        )
     try:
         found, path = fs.FileSystem.from_uri(uri)
     except (OSError, pa.ArrowInvalid) as error:

@@ -1,8 +1,8 @@
 """Pictures of a reel by frame number, from any frame on, and proven to be the ones that were ingested.
 
 Every picture is checked against the index's checksum. Where seeking leads astray (streams without timestamps,
-open groups of pictures, damaged spots whose concealment depends on what came before) the reader starts again from
-the reel's first frame, which always gives what ingest saw.
+open groups of pictures, damaged spots whose concealment depends on what came before) the reader starts again
+from the reel's first frame, which always gives what ingest saw.
 """
 
 from collections.abc import Iterator, Sequence
@@ -67,7 +67,9 @@ def _pictures(reel: Reel, rows: Sequence[FrameRow], first: int, last: int) -> It
         if frame < at:
             continue
         if frame_md5(picture.planes) != rows[frame].md5:
-            raise SourceError(f"{reel.source}: frame {frame} is not the one that was ingested; was the file changed?")
+            raise SourceError(
+                f"{reel.source}: frame {frame} is not the one that was ingested; was the file changed?"
+            )
         yield frame, picture
         if frame >= last:
             return

@@ -1,13 +1,14 @@
 """The exact frame index: which frames a reel has, made once at ingest from one decode to the end.
 
 A frame that could not be decoded keeps its place (law 10). That it was there is known from its packet, from a
-hole in the timestamps of a file that the demuxer stumbled over, or from the container's own index of a file that
-ends too early; a hole alone proves nothing, films with pauses are whole.
+hole in the timestamps of a file that the demuxer stumbled over, or from the container's own index of a file
+that ends too early; a hole alone proves nothing, films with pauses are whole.
 """
 
 from bisect import bisect_left
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 from storage.reel import FrameRow
 
@@ -37,9 +38,11 @@ def build_index(
     stumbled: whether demuxer or decoder complained. step: ticks to one frame.
     expected: how many frames the container promises, where it ended before them.
     """
-    rows = [FrameRow(i, s.pts, s.keyframe, s.md5, i, "corrupt" if s.corrupt else "") for i, s in enumerate(seen)]
+    rows = [
+        FrameRow(i, s.pts, s.keyframe, s.md5, i, "corrupt" if s.corrupt else "") for i, s in enumerate(seen)
+    ]
     times = [s.pts for s in seen if s.pts is not None]
-    if len(times) < len(seen) or any(a >= b for a, b in zip(times, times[1:], strict=False)):
+    if len(times) < len(seen) or any(a >= b for a, b in pairwise(times)):
         return rows
     lost = [pts for pts in packet_pts if not _near(times, pts, _SAME_FRAME * step)]
     if stumbled:
@@ -59,19 +62,22 @@ def _near(times: list[int], pts: int, reach: Fraction) -> bool:
 
 
 def _holes(times: list[int], step: Fraction) -> list[int]:
-    steady = sum(abs(b - a - step) <= max(step / 4, 1) for a, b in zip(times, times[1:], strict=False))
+    slack = max(step / 4, Fraction(1))
+    steady = sum(abs(b - a - step) <= slack for a, b in pairwise(times))
     if steady < 0.8 * (len(times) - 1):
         return []
     return [
         round(a + step * n)
-        for a, b in zip(times, times[1:], strict=False)
+        for a, b in pairwise(times)
         if b - a > _HOLE * step
         for n in range(1, round((b - a) / step))
     ]
 
 
 def _placed(rows: list[FrameRow], lost: list[int]) -> list[FrameRow]:
-    slots = sorted([*rows, *(FrameRow(-1, pts, False, "", -1, "lost") for pts in lost)], key=lambda r: r.pts or 0)
+    slots = sorted(
+        [*rows, *(FrameRow(-1, pts, False, "", -1, "lost") for pts in lost)], key=lambda r: r.pts or 0
+    )
     good = [i for i, row in enumerate(slots) if row.damage != "lost"]
     placed = []
     for i, row in enumerate(slots):

@@ -1,7 +1,7 @@
 """Masters out: FFV1 version 3 in Matroska, encoded shot by shot and joined packet by packet.
 
-GOP 1, slices with checksums, the source's samples and tags. Nothing is written that differs between two runs: no
-random identifiers, no dates.
+GOP 1, slices with checksums, the source's samples and tags. Nothing is written that differs between two runs:
+no random identifiers, no dates.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ import av
 from av.container import OutputContainer
 from av.error import FFmpegError
 
-from storage.container import open_film
+from storage.container import Packet, open_film
 from storage.errors import SourceError, VaultError
 from storage.filesystem import first_line
 from storage.pixels import Picture, PixelLayout, layout_of, to_frame
@@ -23,8 +23,8 @@ from storage.reel import FrameRow, Reel, VideoFacts
 from storage.survey import carried_streams
 
 _FIELD_ORDER_OPTION = {"progressive": "progressive", "top first": "tt", "bottom first": "bb"}
-# Archives ask for 16 slices or more. The grid must fit the picture's rows (405 of them in 4:2:0 refuse 16 and take
-# 18), so the first that fits is taken; a thumbnail is not worth the overhead.
+# Archives ask for 16 slices or more. The grid must fit the picture's rows (405 of them in 4:2:0 refuse 16 and
+# take 18), so the first that fits is taken; a thumbnail is not worth the overhead.
 _SLICES, _FEW_SLICES, _SMALL_PIXELS = (16, 18, 20, 24, 25, 30, 15, 12, 9, 6, 4, 1), (4, 1), 128 * 96
 _FFV1_OPTIONS = {"level": "3", "g": "1", "slicecrc": "1", "flags": "+bitexact"}
 _MILLISECOND = Fraction(1, 1000)
@@ -32,7 +32,9 @@ GREY8 = layout_of("gray")
 
 
 class Ffv1Writer:
-    """Writes pictures to one FFV1 segment. Use as a context manager; a failed one leaves a partial file behind."""
+    """Writes pictures to one FFV1 segment. Use as a context manager; a failed one leaves a partial file
+    behind.
+    """
 
     def __init__(self, path: Path, video: VideoFacts, layout: PixelLayout | None = None) -> None:
         """layout: another one than the film's own, e.g. grey for masks; colour tags are left out then."""
@@ -51,17 +53,20 @@ class Ffv1Writer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             self._container.mux(self._stream.encode(None))
         self._container.close()
 
 
 def join(path: Path, segments: Sequence[Path], reel: Reel, rows: Sequence[FrameRow]) -> None:
-    """The reel's master: the segments' packets in order at the source's times, with its sound, tags and chapters.
+    """The reel's master: the segments' packets in order at the source's times, with its sound, tags and
+    chapters.
 
-    Raises VaultError where segments do not fit together or do not hold the reel's frames; SourceError where the
-    source's sound is no longer what was ingested.
+    Raises VaultError where segments do not fit together or do not hold the reel's frames; SourceError where
+    the source's sound is no longer what was ingested.
     """
     container = _open_output(path)
     with container:
@@ -83,7 +88,9 @@ def join(path: Path, segments: Sequence[Path], reel: Reel, rows: Sequence[FrameR
                 container.mux(packet)
 
 
-def join_plain(path: Path, segments: Sequence[Path], reel: Reel, rows: Sequence[FrameRow], layout: PixelLayout) -> None:
+def join_plain(
+    path: Path, segments: Sequence[Path], reel: Reel, rows: Sequence[FrameRow], layout: PixelLayout
+) -> None:
     """Segments of masks or of replaced pixels joined to one silent film with the reel's times."""
     with _open_output(path) as container:
         stream = _ffv1_stream(container, reel.video, layout)
@@ -98,7 +105,9 @@ def _open_output(path: Path) -> OutputContainer:
         raise VaultError(f"{path}: cannot be written ({first_line(error)})") from error
 
 
-def _ffv1_stream(container: OutputContainer, video: VideoFacts, layout: PixelLayout | None = None) -> av.VideoStream:
+def _ffv1_stream(
+    container: OutputContainer, video: VideoFacts, layout: PixelLayout | None = None
+) -> av.VideoStream:
     pix_fmt = (layout or video.layout).encoded
     options = {
         **_FFV1_OPTIONS,
@@ -160,7 +169,9 @@ def _shift_ms(reel: Reel) -> int:
 
 
 def times_ms(reel: Reel, rows: Sequence[FrameRow]) -> list[int]:
-    """Each frame's time in Matroska's milliseconds: from the source's timestamps, or counted where it has none."""
+    """Each frame's time in Matroska's milliseconds: from the source's timestamps, or counted where it has
+    none.
+    """
     shift = _shift_ms(reel)
     if any(row.pts is None for row in rows):
         return [round(row.frame / reel.video.rate * 1000) for row in rows]
@@ -170,14 +181,16 @@ def times_ms(reel: Reel, rows: Sequence[FrameRow]) -> list[int]:
     return [round((start + row.frame / reel.video.rate) * 1000) - shift for row in rows]
 
 
-def _film_packets(segments: Sequence[Path], stream: av.VideoStream, times_ms: list[int]) -> Iterable[av.Packet]:
+def _film_packets(segments: Sequence[Path], stream: av.VideoStream, times_ms: list[int]) -> Iterable[Packet]:
     extradata: bytes | None = None
     frame = 0
     for segment in segments:
         with av.open(str(segment)) as source:
             theirs = source.streams.video[0].codec_context.extradata
             if extradata is not None and theirs != extradata:
-                raise VaultError(f"{segment}: was encoded with other settings than its neighbours; delete and run again")
+                raise VaultError(
+                    f"{segment}: was encoded with other settings than its neighbours; delete and run again"
+                )
             extradata = theirs
             for packet in source.demux(video=0):
                 if not packet.size:
@@ -194,7 +207,9 @@ def _film_packets(segments: Sequence[Path], stream: av.VideoStream, times_ms: li
         raise VaultError(f"the shots hold {frame} frames and the reel {len(times_ms)}; run again")
 
 
-def _sound_packets(source: Any, carried: list[Any], targets: dict[int, Any], shift_ms: int) -> Iterable[av.Packet]:
+def _sound_packets(
+    source: Any, carried: list[Any], targets: dict[int, Any], shift_ms: int
+) -> Iterable[Packet]:
     for packet in source.demux(*carried):
         if not packet.size:
             continue
@@ -209,7 +224,7 @@ def _sound_packets(source: Any, carried: list[Any], targets: dict[int, Any], shi
         yield packet
 
 
-def interleave(container: OutputContainer, film: Iterable[av.Packet], sound: Iterable[av.Packet]) -> None:
+def interleave(container: OutputContainer, film: Iterable[Packet], sound: Iterable[Packet]) -> None:
     """Muxes both by time, so that neither waits in memory for the other."""
     waiting = iter(sound)
     held = next(waiting, None)
@@ -224,7 +239,7 @@ def interleave(container: OutputContainer, film: Iterable[av.Packet], sound: Ite
         held = next(waiting, None)
 
 
-def _mux_sound(container: OutputContainer, packet: av.Packet) -> None:
+def _mux_sound(container: OutputContainer, packet: Packet) -> None:
     try:
         container.mux(packet)
     except FFmpegError as error:

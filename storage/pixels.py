@@ -9,7 +9,7 @@ Shape suffixes: C planes, H rows, W columns.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import av
 import cv2
@@ -91,6 +91,11 @@ class PixelLayout:
     def dtype(self) -> type[np.uint8] | type[np.uint16]:
         return np.uint8 if self.depth == 8 else np.uint16
 
+    def frame_bytes(self, width: int, height: int) -> int:
+        """Bytes of one picture of this size."""
+        samples = sum(r * c for r, c in (self.plane_size(n, width, height) for n in range(self.planes)))
+        return samples * np.dtype(self.dtype).itemsize
+
     def plane_size(self, plane: int, width: int, height: int) -> tuple[int, int]:
         """(rows, columns) of a plane of a picture of this size."""
         if self.colour == "yuv" and plane in (1, 2):
@@ -107,11 +112,11 @@ class Picture:
 
     @property
     def height(self) -> int:
-        return self.planes[0].shape[0]
+        return int(self.planes[0].shape[0])
 
     @property
     def width(self) -> int:
-        return self.planes[0].shape[1]
+        return int(self.planes[0].shape[1])
 
 
 @lru_cache
@@ -177,11 +182,12 @@ def to_frame(picture: Picture) -> av.VideoFrame:
         for index, plane in enumerate(picture.planes):
             _view(frame, index, layout)[: plane.shape[0], : plane.shape[1]] = plane
         return frame
-    packed = np.frombuffer(frame.planes[0], np.uint8).reshape(picture.height, -1)  # type: ignore[call-overload]
-    pixels = packed[:, : 4 * picture.width].reshape(picture.height, picture.width, 4)
+    plane: Any = frame.planes[0]
+    pixels = np.frombuffer(plane, np.uint8).reshape(picture.height, -1)[:, : 4 * picture.width]
     green, blue, red = picture.planes[:3]
-    pixels[..., 0], pixels[..., 1], pixels[..., 2] = blue, green, red
-    pixels[..., 3] = picture.planes[3] if layout.planes == 4 else 0
+    for offset, values in enumerate((blue, green, red)):
+        pixels[:, offset::4] = values
+    pixels[:, 3::4] = picture.planes[3] if layout.planes == 4 else 0
     return frame
 
 
@@ -268,8 +274,12 @@ def display_matrix(matrix: int, height: int) -> Colorspace:
     return Colorspace.ITU709 if height > _SD_HEIGHT else Colorspace.ITU601
 
 
-def display(frame: av.VideoFrame, reformatter: VideoReformatter, matrix: int, full_range: bool) -> NDArray[np.uint8]:
-    """The frame as 8-bit RGB (H, W, 3) for the eye, by the reel's own matrix and range, never by FFmpeg's guess."""
+def display(
+    frame: av.VideoFrame, reformatter: VideoReformatter, matrix: int, full_range: bool
+) -> NDArray[np.uint8]:
+    """The frame as 8-bit RGB (H, W, 3) for the eye, by the reel's own matrix and range, never by FFmpeg's
+    guess.
+    """
     if not frame.format.is_rgb:
         frame = reformatter.reformat(
             frame,
@@ -278,18 +288,17 @@ def display(frame: av.VideoFrame, reformatter: VideoReformatter, matrix: int, fu
             src_color_range=ColorRange.JPEG if full_range else ColorRange.MPEG,
             dst_color_range=ColorRange.JPEG,
         )
-    rgb: NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
-    return rgb
+    return frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
 
 
 def _view(frame: av.VideoFrame, index: int, layout: PixelLayout) -> Plane:
     """A writable look at one plane, padding columns included."""
-    plane = frame.planes[index]
-    flat: Plane = np.frombuffer(plane, layout.dtype)  # type: ignore[call-overload]
+    plane: Any = frame.planes[index]
+    flat: Plane = np.frombuffer(plane, layout.dtype)
     return flat.reshape(-1, plane.line_size // np.dtype(layout.dtype).itemsize)
 
 
-def _enlarge(plane: NDArray, height: int, width: int, layout: PixelLayout) -> NDArray:  # type: ignore[type-arg]
+def _enlarge(plane: NDArray[Any], height: int, width: int, layout: PixelLayout) -> NDArray[Any]:
     if plane.shape == (height, width):
         return plane
     return plane.repeat(layout.chroma_height, 0).repeat(layout.chroma_width, 1)[:height, :width]

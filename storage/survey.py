@@ -11,7 +11,7 @@ import av
 from av.container import InputContainer
 from av.video.reformatter import Colorspace
 
-from storage.container import Decoder, film_stream, open_film
+from storage.container import Decoder, Packet, film_stream, open_film
 from storage.errors import SourceError
 from storage.filesystem import open_input
 from storage.fixity import frame_md5, sha256_file
@@ -24,17 +24,19 @@ _FIELD_ORDERS: dict[int, FieldOrder] = {2: "top first", 3: "bottom first", 4: "t
 _RAW_STREAMS = frozenset({"h264", "hevc", "m4v", "mpegvideo", "vc1", "dirac", "mjpeg", "dnxhd"})
 _UNTAGGED = 2
 # Tags that describe the file they stood in, not the film.
-_FILE_TAGS = frozenset(
-    "encoder duration major_brand minor_version compatible_brands handler_name vendor_id language "
-    "timecode creation_time_utc".split()
-)
+_FILE_TAGS = frozenset({
+    "encoder", "duration", "major_brand", "minor_version", "compatible_brands", "handler_name", "vendor_id",
+    "language", "timecode",
+})  # fmt: skip
 _KEPT_ERRORS = 100
 _FALLBACK_RATE = Fraction(24)
 
 Progress = Callable[[int], None]
 
 
-def survey(source: str, rate: Fraction | None = None, progress: Progress = lambda frames: None) -> tuple[Reel, list[FrameRow]]:
+def survey(
+    source: str, rate: Fraction | None = None, progress: Progress = lambda frames: None
+) -> tuple[Reel, list[FrameRow]]:
     """Reads the source once to its end.
 
     rate: for image sequences and raw streams that name none; contradicting a named rate is an error.
@@ -80,8 +82,25 @@ def probe(source: str) -> Probe:
         )
 
 
+def count_frames(source: str, rate: Fraction | None = None) -> tuple[int, VideoFacts]:
+    """How many frames the source seems to have, without decoding them, and its facts. Raises SourceError."""
+    if is_sequence(source):
+        sequence = find_sequence(source)
+        first = next(path for path in sequence.frames if path is not None)
+        frame = decode_image(first.read_bytes(), first.suffix)
+        return len(sequence.frames), _image_facts(
+            sequence, frame, rate or sequence.header.rate or _FALLBACK_RATE
+        )
+    video = probe(source).video
+    with open_film(source) as container:
+        stream = film_stream(container)
+        return stream.frames or sum(packet.size > 0 for packet in container.demux(stream)), video
+
+
 def digest_source(source: str) -> tuple[str, int]:
-    """(sha256, bytes) of the source: of the file, or over the ordered names and digests of a sequence's files."""
+    """(sha256, bytes) of the source: of the file, or over the ordered names and digests of a sequence's
+    files.
+    """
     if is_sequence(source):
         return _digest_sequence(find_sequence(source))
     with open_input(source) as file:
@@ -97,7 +116,7 @@ class _Sound:
         self._hashes = {stream.index: hashlib.md5() for stream in streams}
         self._counts = {stream.index: 0 for stream in streams}
 
-    def take(self, packet: av.Packet) -> None:
+    def take(self, packet: Packet) -> None:
         if packet.size:
             self._hashes[packet.stream.index].update(bytes(packet))
             self._counts[packet.stream.index] += 1
@@ -124,7 +143,9 @@ def _survey_film(source: str, rate: Fraction | None, progress: Progress) -> tupl
         decoder = Decoder(container)
         stream = decoder.stream
         sound = _Sound(carried_streams(container))
-        unpacker, seen, first = Unpacker(), [], None
+        unpacker = Unpacker()
+        seen: list[Seen] = []
+        first: av.VideoFrame | None = None
         for decoded in decoder.frames(sound):
             first = first or decoded.frame
             if (decoded.frame.width, decoded.frame.height) != (first.width, first.height):
@@ -144,7 +165,11 @@ def _survey_film(source: str, rate: Fraction | None, progress: Progress) -> tupl
         time_base = Fraction(stream.time_base or 1 / film_rate)
         step = 1 / (film_rate * time_base)
         rows = build_index(
-            seen, decoder.packet_pts, bool(decoder.errors), step, _promised(container, decoder, film_rate, size_bytes)
+            seen,
+            decoder.packet_pts,
+            bool(decoder.errors),
+            step,
+            _promised(container, decoder, film_rate, size_bytes),
         )
         reel = Reel(
             reel_id=digest[:16],
@@ -196,7 +221,9 @@ def _film_rate(
     named = stream.average_rate or stream.guessed_rate
     if raw or not named:
         assumed = asked or named or _FALLBACK_RATE
-        assumptions.append(f"frame rate {assumed}: the stream carries no timestamps" + (", as asked" if asked else ""))
+        assumptions.append(
+            f"frame rate {assumed}: the stream carries no timestamps" + (", as asked" if asked else "")
+        )
         return Fraction(assumed)
     if asked and asked != named:
         raise SourceError(f"{source}: says {named} frames a second and --rate says {asked}; leave --rate out")
@@ -219,9 +246,10 @@ def _promised(container: InputContainer, decoder: Decoder, rate: Fraction, size_
 def _is_variable(rows: list[FrameRow], step: Fraction) -> bool:
     """Whether timestamps leave the even grid by more than rounding: Matroska counts in whole milliseconds."""
     start = rows[0].pts
+    tolerance = max(Fraction(1), step / 8)
     if start is None or any(row.pts is None for row in rows):
         return False
-    return any(abs((row.pts or 0) - start - row.frame * step) > max(1, step / 8) for row in rows)
+    return any(abs((row.pts or 0) - start - row.frame * step) > tolerance for row in rows)
 
 
 def _video_facts(
@@ -230,7 +258,9 @@ def _video_facts(
     context = stream.codec_context
     layout = layout_of(frame.format.name)
     range_tag = int(frame.color_range or context.color_range or 0)
-    full = range_tag == 2 or frame.format.name.startswith("yuvj") or (range_tag == 0 and layout.colour != "yuv")
+    full = (
+        range_tag == 2 or frame.format.name.startswith("yuvj") or (range_tag == 0 and layout.colour != "yuv")
+    )
     matrix = int(context.colorspace)
     if layout.colour == "yuv" and range_tag == 0 and not full:
         assumptions.append("range: untagged, taken for limited")
@@ -276,8 +306,8 @@ def _film_tags(tags: dict[str, str]) -> dict[str, str]:
 def _chapters(container: InputContainer) -> tuple[Chapter, ...]:
     return tuple(
         Chapter(
-            chapter["start"] * Fraction(chapter["time_base"]),
-            chapter["end"] * Fraction(chapter["time_base"]),
+            chapter["start"] * Fraction(chapter["time_base"] or 1),
+            chapter["end"] * Fraction(chapter["time_base"] or 1),
             chapter["metadata"].get("title", ""),
         )
         for chapter in container.chapters()
@@ -289,7 +319,9 @@ def _survey_sequence(source: str, rate: Fraction | None, progress: Progress) -> 
     header = sequence.header
     assumptions = []
     if header.rate and rate and header.rate != rate:
-        raise SourceError(f"{source}: headers say {header.rate} frames a second and --rate says {rate}; which is right?")
+        raise SourceError(
+            f"{source}: headers say {header.rate} frames a second and --rate says {rate}; which is right?"
+        )
     film_rate = rate or header.rate
     if film_rate is None:
         film_rate = _FALLBACK_RATE
@@ -311,7 +343,9 @@ def _survey_sequence(source: str, rate: Fraction | None, progress: Progress) -> 
                 seen.append(Seen(ordinal, True, md5, False))
         progress(ordinal + 1)
     if first is None:
-        raise SourceError(f"{source}: not one image could be decoded ({errors[0] if errors else 'none found'})")
+        raise SourceError(
+            f"{source}: not one image could be decoded ({errors[0] if errors else 'none found'})"
+        )
     every = list(range(len(sequence.frames)))
     rows = build_index(seen, every, False, Fraction(1), None)
     reel = Reel(
@@ -322,21 +356,7 @@ def _survey_sequence(source: str, rate: Fraction | None, progress: Progress) -> 
         container=sequence.files[0].suffix.lstrip(".").lower(),
         sha256=digest,
         size_bytes=size_bytes,
-        video=VideoFacts(
-            codec=sequence.files[0].suffix.lstrip(".").lower(),
-            pix_fmt=first.format.name,
-            width=first.width,
-            height=first.height,
-            rate=film_rate,
-            sample_aspect=Fraction(1),
-            rotation=0,
-            field_order="progressive",
-            full_range=True,
-            range_tag=0,
-            matrix=int(first.colorspace) if layout_of(first.format.name).colour == "yuv" else _UNTAGGED,
-            primaries=int(first.color_primaries),
-            transfer=int(first.color_trc),
-        ),
+        video=_image_facts(sequence, first, film_rate),
         frame_count=len(rows),
         time_base=1 / film_rate,
         start_pts=0,
@@ -348,6 +368,24 @@ def _survey_sequence(source: str, rate: Fraction | None, progress: Progress) -> 
         decoder_errors=tuple(errors[:_KEPT_ERRORS]),
     )
     return reel, rows
+
+
+def _image_facts(sequence: ImageSequence, first: av.VideoFrame, rate: Fraction) -> VideoFacts:
+    return VideoFacts(
+        codec=sequence.files[0].suffix.lstrip(".").lower(),
+        pix_fmt=first.format.name,
+        width=first.width,
+        height=first.height,
+        rate=rate,
+        sample_aspect=Fraction(1),
+        rotation=0,
+        field_order="progressive",
+        full_range=True,
+        range_tag=0,
+        matrix=int(first.colorspace) if layout_of(first.format.name).colour == "yuv" else _UNTAGGED,
+        primaries=int(first.color_primaries),
+        transfer=int(first.color_trc),
+    )
 
 
 def _digest_sequence(sequence: ImageSequence) -> tuple[str, int]:

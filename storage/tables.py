@@ -1,7 +1,7 @@
 """Every table: one frozen schema a version, written whole, checked on the way in.
 
-pyarrow drops unknown keys and accepts nulls in columns declared without; both are refused here. Columns are only
-ever added, with a new `schema_version`, never retyped.
+pyarrow drops unknown keys and accepts nulls in columns declared without; both are refused here. Columns are
+only ever added, with a new `schema_version`, never retyped.
 """
 
 import io
@@ -85,7 +85,9 @@ LEDGER = _schema(
 
 
 def to_parquet(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> bytes:
-    """The rows as a Parquet file, the same bytes for the same rows. Raises VaultError for a row that does not fit."""
+    """The rows as a Parquet file, the same bytes for the same rows. Raises VaultError for a row that does not
+    fit.
+    """
     rows = list(rows)
     names = set(schema.names)
     required = {field.name for field in schema if not field.nullable}

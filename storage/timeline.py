@@ -337,21 +337,15 @@ def _edl_shot(line: str) -> ShotSpan:
 
 
 def _from_otio(text: str, name: str, reel: TimelineReel) -> list[_Placed]:
-    """Reads OTIO as the plain JSON it is: OTIO 0.18's own reader crashes the process on files made to do so."""
-    shared: dict[str, Any] = {}  # media that several clips point to, by its mark
-
-    def collect(node: dict[str, Any]) -> dict[str, Any]:
-        if isinstance(mark := node.get("OTIO_REF_ID"), str):
-            shared[mark] = node
-        return node
-
+    """Reads OTIO as the plain JSON it is: OTIO 0.18's own reader ends the process on some broken files."""
     try:
-        root = json.loads(text, object_hook=collect)
+        root = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CutListError(f"{name}: no OTIO file ({error}): export it anew") from error
     try:
         every = root["tracks"]["children"] if _schema(root) == "Timeline" else [root]
-        tracks = [t for t in every if _schema(t) == "Track" and t["kind"] == "Video" and t["children"]]
+        videos = [track for track in every if _schema(track) == "Track" and track["kind"] == "Video"]
+        tracks = [list(track["children"]) for track in videos if track["children"]]
     except (KeyError, TypeError) as error:
         raise CutListError(f"{name}: no OTIO timeline: export it anew") from error
     if len(tracks) != 1:
@@ -359,14 +353,14 @@ def _from_otio(text: str, name: str, reel: TimelineReel) -> list[_Placed]:
 
     placed: list[_Placed] = []
     dissolves: list[tuple[int, int, int]] = []  # clips before it, frames into the one, frames into the other
-    for number, item in enumerate(tracks[0]["children"], 1):
+    for number, item in enumerate(tracks[0], 1):
         where = f" item {number}"
         try:
             if _schema(item) == "Transition":
                 before, after = (_otio_frames(item[side], reel) for side in ("in_offset", "out_offset"))
                 dissolves.append((len(placed), before, after))
             else:
-                placed.append((where, _otio_shot(item, reel, shared)))
+                placed.append((where, _otio_shot(item, reel)))
         except ValueError as error:
             raise CutListError(f"{name}{where}: {error}") from error
         except (LookupError, TypeError, AttributeError, ArithmeticError) as error:
@@ -380,7 +374,7 @@ def _schema(node: Any) -> str:
     return str(node.get("OTIO_SCHEMA", "")).partition(".")[0] if isinstance(node, dict) else ""
 
 
-def _otio_shot(clip: Any, reel: TimelineReel, shared: dict[str, Any]) -> ShotSpan:
+def _otio_shot(clip: Any, reel: TimelineReel) -> ShotSpan:
     if _schema(clip) == "Gap":
         raise ValueError("a gap: every frame needs a shot, so put a clip there")
     if _schema(clip) != "Clip":
@@ -390,8 +384,6 @@ def _otio_shot(clip: Any, reel: TimelineReel, shared: dict[str, Any]) -> ShotSpa
     media = clip.get("media_reference") or {}
     if "media_references" in clip:  # since Clip.2
         media = clip["media_references"].get(clip.get("active_media_reference_key")) or {}
-    if _schema(media) == "SerializableObjectRef":
-        media = shared[media["id"]]
     available = media.get("available_range")
     source = clip.get("source_range") or available
     if not source:

@@ -1,7 +1,7 @@
 """The vault: one output root on any filesystem, where nothing half-written is ever seen.
 
-A thing is made in a staging folder on this machine and published under its digest: on a local disk by one rename,
-elsewhere by uploading its files with the record last. What has its record is whole.
+A thing is made in a staging folder on this machine and published under its digest: on a local disk by one
+rename, elsewhere by uploading its files with the record last. What has its record is whole.
 
     reels/<reel_id>/reel.json frames.parquet shots.parquet
     reels/<reel_id>/shots/<digest>/    restored.mkv mask.mkv originals.mkv changes.parquet shot.json

@@ -19,7 +19,9 @@ def change_rows(
     """One row a connected region of the repair mask; changes are in luma (or green) codes over the peak."""
     if not repair.mask_HW.any():
         return []
-    count, labels_HW, stats, _ = cv2.connectedComponentsWithStats(repair.mask_HW.astype(np.uint8), connectivity=8)
+    count, labels_HW, stats, _ = cv2.connectedComponentsWithStats(
+        repair.mask_HW.astype(np.uint8), connectivity=8
+    )
     inside = repair.mask_HW
     region = labels_HW[inside]
     before, after = source.planes[0][inside].astype(np.float64), result.planes[0][inside].astype(np.float64)
@@ -55,7 +57,9 @@ def change_rows(
     ]
 
 
-def step_rows(step: str, records: Sequence[Any], shot_start: int, size: tuple[int, int]) -> Iterator[dict[str, Any]]:
+def step_rows(
+    step: str, records: Sequence[Any], shot_start: int, size: tuple[int, int]
+) -> Iterator[dict[str, Any]]:
     """One row a frame for a global step: the whole picture, its parameters as JSON."""
     width, height = size
     for offset, record in enumerate(records):

@@ -18,7 +18,6 @@ from storage.errors import StorageError, VaultError
 from storage.filesystem import first_line
 from storage.fixity import FrameSum, write_bag, write_framemd5
 from storage.master import GREY8, join, join_plain
-from storage.pixels import PixelLayout
 from storage.reel import Reel, reel_to_json
 from storage.survey import Progress
 from storage.tables import CHANGES, FRAMES, from_parquet, to_parquet
@@ -55,7 +54,12 @@ class ShotOutput:
 
 
 def deliver(
-    vault: Vault, reel: IngestedReel, shots: Sequence[ShotOutput], mode: Mode, restorer: str, progress: Progress
+    vault: Vault,
+    reel: IngestedReel,
+    shots: Sequence[ShotOutput],
+    mode: Mode,
+    restorer: str,
+    progress: Progress,
 ) -> str:
     """Joins, checks, packs and publishes; returns the delivery's key. The same shots give the same delivery.
 
@@ -97,7 +101,9 @@ def _join(vault: Vault, folder: Path, reel: IngestedReel, shots: Sequence[ShotOu
 
     join(folder / names.MASTER, segments("restored.mkv"), reel.reel, reel.rows)
     join_plain(folder / names.MASK, segments("mask.mkv"), reel.reel, reel.rows, GREY8)
-    join_plain(folder / names.ORIGINALS, segments("originals.mkv"), reel.reel, reel.rows, reel.reel.video.layout)
+    join_plain(
+        folder / names.ORIGINALS, segments("originals.mkv"), reel.reel, reel.rows, reel.reel.video.layout
+    )
 
 
 def _write_records(
@@ -115,7 +121,7 @@ def _write_records(
     (folder / "shots.edl").write_text(edl_text(spans, facts))
     (folder / "shots.csv").write_text(csv_text(spans, facts))
     video = reel.reel.video
-    size_bytes = _frame_bytes(video.layout, video.width, video.height)
+    size_bytes = video.layout.frame_bytes(video.width, video.height)
     _write_sums(folder / names.SOURCE_SUMS, reel.reel, [FrameSum(size_bytes, row.md5) for row in reel.rows])
     return changes
 
@@ -139,7 +145,9 @@ def _prove(
 
         problems = check_laws(folder, see)
         if problems:
-            raise DeliveryRefused(f"{reel.reel.name}: not delivered, it would break the laws: {'; '.join(problems[:3])}")
+            raise DeliveryRefused(
+                f"{reel.reel.name}: not delivered, it would break the laws: {'; '.join(problems[:3])}"
+            )
     _write_sums(folder / names.MASTER_SUMS, reel.reel, sums)
 
 
@@ -150,12 +158,9 @@ def _write_sums(path: Path, reel: Reel, sums: list[FrameSum]) -> None:
     )
 
 
-def _frame_bytes(layout: PixelLayout, width: int, height: int) -> int:
-    sizes = (layout.plane_size(plane, width, height) for plane in range(layout.planes))
-    return sum(rows * columns for rows, columns in sizes) * (1 if layout.depth == 8 else 2)
-
-
-def _review(reel: IngestedReel, shots: Sequence[ShotOutput], records: list[dict[str, Any]]) -> list[ReviewItem]:
+def _review(
+    reel: IngestedReel, shots: Sequence[ShotOutput], records: list[dict[str, Any]]
+) -> list[ReviewItem]:
     return review_items(
         [shot.span for shot in shots],
         records,
@@ -198,7 +203,9 @@ def _summary(
             }
             for n, (shot, record) in enumerate(zip(shots, records, strict=True), 1)
         ],
-        "recipes": {shot.key.rpartition("/")[2]: record["recipe"] for shot, record in zip(shots, records, strict=True)},
+        "recipes": {
+            shot.key.rpartition("/")[2]: record["recipe"] for shot, record in zip(shots, records, strict=True)
+        },
     }
 
 
@@ -225,13 +232,21 @@ def _events(reel: Reel, summary: dict[str, Any], started: datetime) -> dict[str,
         "agents": [{"agentIdentifier": "Answerprint", "agentType": "software"}],
         "events": [
             event("fixity check", "sha256 of the source, at ingest and before delivery", "unchanged"),
-            event("ingestion", f"{reel.frame_count} frames indexed", f"{reel.damaged_frames} damaged in the source"),
+            event(
+                "ingestion",
+                f"{reel.frame_count} frames indexed",
+                f"{reel.damaged_frames} damaged in the source",
+            ),
             event(
                 "modification",
                 f"restored by {summary['restorer']} in {summary['mode']} mode; see {names.CHANGES}",
                 f"{len(failed)} shots left as they were" if failed else "every shot done",
             ),
-            event("validation", "frames, sound, tags, mask and replaced pixels checked against the source", "passed"),
+            event(
+                "validation",
+                "frames, sound, tags, mask and replaced pixels checked against the source",
+                "passed",
+            ),
         ],
     }
 

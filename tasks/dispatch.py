@@ -49,7 +49,10 @@ def restore_shots(
             return
         megapixels = job.frames * reel.reel.video.width * reel.reel.video.height / 1e6
         future = pool.submit(
-            job, megapixels, _DEADLINE_S + _DEADLINE_S_A_MEGAPIXEL * megapixels, lambda done: count.tell(n, done)
+            job,
+            megapixels,
+            _DEADLINE_S + _DEADLINE_S_A_MEGAPIXEL * megapixels,
+            lambda done: count.tell(n, done),
         )
         running[future] = n, job, output
 
@@ -78,7 +81,9 @@ def plan_shots(
 ) -> list[tuple[ShotJob, bool]]:
     """(job, whether the vault holds its output already) of every shot; changes nothing."""
     decisions = decided(vault, reel.reel.reel_id)
-    planned = [_plan_shot(vault, reel, span, request, decisions.get((span.start, span.end))) for span in spans]
+    planned = [
+        _plan_shot(vault, reel, span, request, decisions.get((span.start, span.end))) for span in spans
+    ]
     return [(job, vault.exists(f"{output.key}/{RECORD}")) for job, output in planned]
 
 

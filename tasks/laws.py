@@ -4,7 +4,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from storage.delivery import CHANGES, FRAMES, MASTER, MASTER_SUMS, REEL, SOURCE_SUMS, DeliveredFrame, read_delivery
+from storage.delivery import (
+    CHANGES,
+    FRAMES,
+    MASTER,
+    MASTER_SUMS,
+    REEL,
+    SOURCE_SUMS,
+    DeliveredFrame,
+    read_delivery,
+)
 from storage.errors import StorageError
 from storage.fixity import FrameSum, frame_sum, read_framemd5
 from storage.master import times_ms
@@ -59,7 +68,9 @@ def _carried(folder: Path, reel: Reel) -> Iterator[str]:
     if [c.title for c in reel.chapters] != [c.title for c in master.chapters]:
         yield f"{MASTER}: holds {len(master.chapters)} of {len(reel.chapters)} chapters"
     kept = {key.lower(): value for key, value in (master.metadata | master.video_metadata).items()}
-    lost = [key for key, value in (reel.metadata | reel.video_metadata).items() if kept.get(key.lower()) != value]
+    lost = [
+        key for key, value in (reel.metadata | reel.video_metadata).items() if kept.get(key.lower()) != value
+    ]
     if lost:
         yield f"{MASTER}: metadata lost: {', '.join(sorted(lost))}"
 
@@ -84,7 +95,9 @@ def _frames(
         if n >= len(rows):
             break
         master_sum = frame_sum(delivered.master.planes)
-        for problem in _frame_problems(delivered, rows[n], times[n], logged[n], known[n] if known else None, master_sum):
+        for problem in _frame_problems(
+            delivered, rows[n], times[n], logged[n], known[n] if known else None, master_sum
+        ):
             told += 1
             if told <= _MOST_TOLD:
                 yield f"frame {n}: {problem}"
@@ -97,7 +110,12 @@ def _frames(
 
 
 def _frame_problems(
-    delivered: DeliveredFrame, row: FrameRow, time_ms: int, logged: int, known: FrameSum | None, master_sum: FrameSum
+    delivered: DeliveredFrame,
+    row: FrameRow,
+    time_ms: int,
+    logged: int,
+    known: FrameSum | None,
+    master_sum: FrameSum,
 ) -> Iterator[str]:
     if frame_sum(delivered.source.planes).md5 != row.md5:
         yield "changed outside the mask, or the replaced pixels are not the source's"

@@ -1,8 +1,9 @@
 """The one module that touches Ray: a pool of workers that each hold a loaded restorer.
 
-Ray's own ActorPool hands jobs to dead actors and stops at the first exception, so this is ours. One dispatcher
-thread serves every reel of a run: longest job first, one job a worker, a dead worker replaced, a job that failed
-three times given up and named, a worker slot that dies four times in a row closed. Pixels never pass through here.
+Ray's own ActorPool hands jobs to dead actors and stops at the first exception, so this is ours. One
+dispatcher thread serves every reel of a run: longest job first, one job a worker, a dead worker replaced, a
+job that failed three times given up and named, a worker slot that dies four times in a row closed. Pixels
+never pass through here.
 """
 
 import os
@@ -63,7 +64,7 @@ class Pool:
     """Workers on Ray. Use as a context manager; starting happens in the background."""
 
     def __init__(self, make_worker: Callable[[], Worker], size: int | None = None) -> None:
-        """make_worker: called once in each worker process. size: how many; one a processor (or GPU) if left out."""
+        """make_worker: called in each worker process. size: how many; by default one a processor or GPU."""
         self._make_worker = make_worker
         self._size = size
         self._waiting: list[_Pending] = []
@@ -81,9 +82,9 @@ class Pool:
         deadline_s: float,
         progress: Callable[[int], None] = lambda done: None,
     ) -> "Future[Any]":
-        """The job's future result. It raises JobFailed when the job was given up, PoolError when the pool is lost.
+        """The job's result; it raises JobFailed when the job was given up, PoolError when the pool is lost.
 
-        cost: what decides who goes first. deadline_s: a worker that takes longer is killed and the try counts.
+        cost: decides who goes first. deadline_s: a worker that takes longer is killed and the try counts.
         """
         pending = _Pending(job, cost, deadline_s, progress)
         with self._lock:
@@ -95,7 +96,7 @@ class Pool:
         return pending.future
 
     def close(self) -> None:
-        """Stops at once; jobs that are running are abandoned, and what they had not published leaves no trace."""
+        """Stops at once; running jobs are abandoned, and what they had not published leaves no trace."""
         with self._lock:
             self._closed = True
             self._lock.notify()
@@ -120,7 +121,9 @@ class Pool:
                 self._give_out(ray, slots)
                 self._collect(ray, slots)
                 if all(slot.deaths >= _DEATHS_IN_A_ROW for slot in slots):
-                    raise PoolError("the workers keep dying; see Ray's logs, and try fewer of them (--workers 1)")
+                    raise PoolError(
+                        "the workers keep dying; see Ray's logs, and try fewer of them (--workers 1)"
+                    )
         except PoolError as error:
             self._fail(error, slots)
         except Exception as error:  # Ray's own failures have no common base
@@ -133,14 +136,24 @@ class Pool:
         if ray.is_initialized():
             return
         self._owns_ray = True
-        options: dict[str, Any] = {"log_to_driver": False, "logging_level": "CRITICAL", "configure_logging": True}
+        options: dict[str, Any] = {
+            "log_to_driver": False,
+            "logging_level": "CRITICAL",
+            "configure_logging": True,
+        }
         if not os.environ.get("RAY_ADDRESS"):
-            options |= {"address": "local", "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+            options |= {
+                "address": "local",
+                "include_dashboard": False,
+                "object_store_memory": _OBJECT_STORE_BYTES,
+            }
         ray.init(**options)
 
     def _new_actor(self, ray: Any) -> Any:
         gpus = 1 if ray.cluster_resources().get("GPU") else 0
-        return ray.remote(_Actor).options(num_cpus=1, num_gpus=gpus, max_concurrency=2).remote(self._make_worker)
+        return (
+            ray.remote(_Actor).options(num_cpus=1, num_gpus=gpus, max_concurrency=2).remote(self._make_worker)
+        )
 
     def _give_out(self, ray: Any, slots: list[_Slot]) -> None:
         with self._lock:

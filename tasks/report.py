@@ -24,9 +24,11 @@ def report_html(reel: Reel, summary: dict[str, Any], items: Sequence[ReviewItem]
     facts = {
         "source": reel.name,
         "sha256": reel.sha256,
-        "picture": f"{video.width}x{video.height} {video.pix_fmt}, {video.rate} frames a second, {video.field_order}",
+        "picture": f"{video.width}x{video.height} {video.pix_fmt}, {video.rate} frames a second, "
+        f"{video.field_order}",
         "frames": f"{reel.frame_count}, of which {reel.damaged_frames} damaged in the source",
-        "sound": ", ".join(f"{a.codec} {a.sample_rate} Hz" for a in reel.audio if a.kind == "audio") or "none",
+        "sound": ", ".join(f"{a.codec} {a.sample_rate} Hz" for a in reel.audio if a.kind == "audio")
+        or "none",
         "timecode": reel.timecode or "none",
         "mode": summary["mode"],
         "restorer": summary["restorer"],
@@ -58,5 +60,7 @@ def report_html(reel: Reel, summary: dict[str, Any], items: Sequence[ReviewItem]
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     header = "".join(f"<th>{escape(name)}</th>" for name in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
+    )
     return f"<table>{'<tr>' + header + '</tr>' if header else ''}{body}</table>"

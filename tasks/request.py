@@ -20,7 +20,9 @@ class RestoreRequest:
     restorer: str = "default"
     """`default`, `classical`, or `none` (conserves the film and changes nothing)."""
     mode: Mode = "preservation"
-    """`preservation`: only damage changes. `presentation`: stabilised and deflickered too; every pixel may move."""
+    """`preservation`: only damage changes. `presentation`: stabilised and deflickered too; every pixel may
+    move.
+    """
     shots: str | None = None
     """A person's cut list (CSV, OTIO or EDL) that overrides detection; for one reel only."""
     rate: Fraction | None = None

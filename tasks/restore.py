@@ -116,7 +116,9 @@ def restore_shot(
             Ffv1Writer(folder / "originals.mkv", video) as originals,
         ):
             pictures = read_frames(reel.reel, reel.rows, job.start, job.end)
-            for frame, (picture, repair) in enumerate(zip(pictures, restorer.restore(footage), strict=True), job.start):
+            for frame, (picture, repair) in enumerate(
+                zip(pictures, restorer.restore(footage), strict=True), job.start
+            ):
                 result = _merge(picture, repair, job.mode)
                 mask_HW = repair.mask_HW if job.mode == "preservation" else differs(picture, result)
                 restored.write(result)
@@ -157,7 +159,10 @@ def _footage(reel: IngestedReel, job: ShotJob) -> tuple[Footage, list[Iterator[d
     steady, shifts = stabilise(footage)
     even, corrections = deflicker(steady)
     size = (video.width, video.height)
-    return even, [step_rows("stabilise", shifts, job.start, size), step_rows("deflicker", corrections, job.start, size)]
+    return even, [
+        step_rows("stabilise", shifts, job.start, size),
+        step_rows("deflicker", corrections, job.start, size),
+    ]
 
 
 def _merge(picture: Picture, repair: Repair, mode: Mode) -> Picture:

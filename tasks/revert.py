@@ -30,7 +30,8 @@ class Reverted:
     reverted_frames: int
 
     def sentence(self) -> str:
-        return f"{self.film}: {self.reverted_frames} of {self.frames} frames as the source has them, checksums equal"
+        done = f"{self.reverted_frames} of {self.frames} frames"
+        return f"{self.film}: {done} as the source has them, checksums equal"
 
 
 def revert_delivery(delivery: str, output: str, shots: str | None = None) -> Reverted:
@@ -46,7 +47,9 @@ def revert_delivery(delivery: str, output: str, shots: str | None = None) -> Rev
         raise RequestError(f"--output {output}: name a new .mkv file")
     reel = reel_from_json((folder / REEL).read_bytes())
     rows = [FrameRow(**row) for row in from_parquet((folder / FRAMES).read_bytes(), FRAMES_TABLE)]
-    chosen = _chosen_frames(folder, TimelineReel(reel.name, reel.frame_count, reel.video.rate, reel.timecode), shots)
+    chosen = _chosen_frames(
+        folder, TimelineReel(reel.name, reel.frame_count, reel.video.rate, reel.timecode), shots
+    )
     pictures = target.with_suffix(".pictures.mkv")
     partial = target.with_suffix(".partial.mkv")
     try:
@@ -71,7 +74,9 @@ def _pictures(folder: Path, rows: list[FrameRow], chosen: set[int]) -> Iterator[
         elif frame_md5(delivered.source.planes) == rows[delivered.frame].md5:
             yield delivered.source
         else:
-            raise VaultError(f"{folder}: frame {delivered.frame} does not give the source's picture back; run verify")
+            raise VaultError(
+                f"{folder}: frame {delivered.frame} does not give the source's picture back; run verify"
+            )
 
 
 def _chosen_frames(folder: Path, facts: TimelineReel, shots: str | None) -> set[int]:

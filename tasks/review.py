@@ -26,8 +26,8 @@ class ReviewItem:
     start: int
     end: int
     reason: Literal[
-        "uncertain cut", "large area", "low confidence", "not restored", "lost frames", "corrupt frames", "reverted",
-        "transition", "interlaced",
+        "uncertain cut", "large area", "low confidence", "not restored", "lost frames", "corrupt frames",
+        "reverted", "transition", "interlaced",
     ]  # fmt: skip
     detail: str
 
@@ -71,8 +71,8 @@ def review_items(
 def decided(vault: Vault, reel_id: str) -> dict[tuple[int, int], Decision]:
     """The reviewer's decisions on a reel's shots, by their frames.
 
-    review.json in the vault's root: a list of objects with reel_id, start, end, decision (accept, revert, rework),
-    who, when, why. Raises VaultError where it cannot be understood.
+    review.json in the vault's root: a list of objects with reel_id, start, end, decision (accept, revert,
+    rework), who, when, why. Raises VaultError where it cannot be understood.
     """
     if not vault.exists(_DECISIONS):
         return {}
@@ -84,7 +84,9 @@ def decided(vault: Vault, reel_id: str) -> dict[tuple[int, int], Decision]:
             if entry["reel_id"] == reel_id
         }
     except (ValueError, KeyError, TypeError) as error:
-        raise VaultError(f"{vault.url(_DECISIONS)}: not a list of decisions ({error}); see docs/vault.md") from error
+        raise VaultError(
+            f"{vault.url(_DECISIONS)}: not a list of decisions ({error}); see docs/vault.md"
+        ) from error
 
 
 def _decision(text: Any) -> Decision:

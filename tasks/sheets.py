@@ -1,6 +1,7 @@
 """Contact sheets: for each shot a PNG with frames before, after, and where they were changed."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -44,7 +45,9 @@ class SheetPainter:
     def _row(self, delivered: DeliveredFrame) -> NDArray[np.uint8]:
         before, after = self._look(delivered.source), self._look(delivered.master)
         height, width = before.shape[:2]
-        mask = cv2.resize((delivered.mask_HW > 0).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+        mask = cv2.resize(
+            (delivered.mask_HW > 0).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
+        )
         strength = np.minimum(mask * 3, 1)[..., None]
         marked = (before * 0.6 * (1 - strength) + _MARK * strength).astype(np.uint8)
         share = 100 * float((delivered.mask_HW > 0).mean())
@@ -68,7 +71,7 @@ def _choose(shot: ShotSpan, touched: dict[int, int]) -> set[int]:
     edges = np.linspace(shot.start, shot.end, min(_FRAMES, shot.end - shot.start) + 1).astype(int)
     return {
         max(range(a, b), key=lambda frame: (touched.get(frame, 0), -abs(frame - (a + b) // 2)))
-        for a, b in zip(edges, edges[1:], strict=False)
+        for a, b in pairwise(edges)
         if b > a
     }
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import models.shots
 from models.shots.cuts import find_cuts
 from storage.digest import digest_of, digest_of_code
 from storage.frames import read_frames
@@ -25,22 +26,35 @@ _LOOK_WIDTH_PX = 192
 def find_shots(vault: Vault, reel: IngestedReel, cut_list: str | None, progress: Progress) -> list[ShotSpan]:
     """The reel's shots, covering every frame once.
 
-    A cut list given now wins and is kept; one given in an earlier run stays in force; else cuts are detected, once
-    for this code. Raises StorageError where a cut list does not fit the reel.
+    A cut list given now wins and is kept; one given in an earlier run stays in force; else cuts are detected,
+    once for this code. Raises StorageError where a cut list does not fit the reel.
     """
-    by_hand = f"{reel.key}/shots-by-hand.parquet"
+    known = known_shots(vault, reel, cut_list)
+    if cut_list and known:
+        vault.write(_by_hand(reel), _to_table(known))
+    if known is None:
+        known = _detect(reel, progress)
+        vault.write(_detected(reel), _to_table(known))
+    return known
+
+
+def known_shots(vault: Vault, reel: IngestedReel, cut_list: str | None) -> list[ShotSpan] | None:
+    """The shot list that is in force without looking at the film; None where cuts must be detected first."""
     if cut_list:
-        spans = list(read_cut_list(Path(cut_list), timeline_reel(reel.reel)))
-        vault.write(by_hand, _to_table(spans))
-        return spans
-    if vault.exists(by_hand):
-        return _from_table(vault.read(by_hand))
-    detected = f"{reel.key}/shots-{_detector_digest()}.parquet"
-    if vault.exists(detected):
-        return _from_table(vault.read(detected))
-    spans = _detect(reel, progress)
-    vault.write(detected, _to_table(spans))
-    return spans
+        return list(read_cut_list(Path(cut_list), timeline_reel(reel.reel)))
+    for key in (_by_hand(reel), _detected(reel)):
+        if vault.exists(key):
+            return _from_table(vault.read(key))
+    return None
+
+
+def _by_hand(reel: IngestedReel) -> str:
+    return f"{reel.key}/shots-by-hand.parquet"
+
+
+def _detected(reel: IngestedReel) -> str:
+    code = digest_of_code(Path(models.shots.__path__[0]))
+    return f"{reel.key}/shots-{digest_of([code, _LOOK_WIDTH_PX])}.parquet"
 
 
 def timeline_reel(reel: Reel) -> TimelineReel:
@@ -51,7 +65,8 @@ def timeline_reel(reel: Reel) -> TimelineReel:
 def _detect(reel: IngestedReel, progress: Progress) -> list[ShotSpan]:
     count = reel.reel.frame_count
     spans: list[ShotSpan] = []
-    start, certainty, detectors = 0, 1.0, ("start",)
+    start, certainty = 0, 1.0
+    detectors: tuple[str, ...] = ("start",)
     for cut in find_cuts(_looks(reel, progress)):
         if cut.start > start:
             spans.append(ShotSpan(start, cut.start, "shot", certainty, detectors))
@@ -67,12 +82,6 @@ def _looks(reel: IngestedReel, progress: Progress) -> Iterator[NDArray[np.uint8]
     for frame, picture in enumerate(read_frames(reel.reel, reel.rows, 0, reel.reel.frame_count)):
         yield luma8(picture, _LOOK_WIDTH_PX)
         progress(frame + 1)
-
-
-def _detector_digest() -> str:
-    import models.shots
-
-    return digest_of([digest_of_code(Path(models.shots.__path__[0])), _LOOK_WIDTH_PX])
 
 
 def _to_table(spans: list[ShotSpan]) -> bytes:

@@ -14,15 +14,18 @@ _LIST_SUFFIX = ".txt"
 def find_sources(named: Iterable[str]) -> list[str]:
     """Every reel named, in order, each once.
 
-    A directory of images is one reel; any other directory gives its film files and its image-sequence folders,
-    at every depth. A `.txt` file lists sources, one a line (`#` starts a comment). What is named as a file is taken
-    at its word: whether it is a film shows at ingest. Raises RequestError where a name gives nothing.
+    A directory of images is one reel; any other directory gives its film files and its image-sequence
+    folders, at every depth. A `.txt` file lists sources, one a line (`#` starts a comment). What is named as
+    a file is taken at its word: whether it is a film shows at ingest. Raises RequestError where a name gives
+    nothing.
     """
     found: dict[str, None] = {}
     for name in named:
         matches = _expand(name)
         if not matches:
-            raise RequestError(f"{name}: no films there; name files, image sequences, directories or a .txt list")
+            raise RequestError(
+                f"{name}: no films there; name files, image sequences, directories or a .txt list"
+            )
         found.update(dict.fromkeys(matches))
     return list(found)
 

@@ -28,7 +28,8 @@ class ReelStatus:
         notes += [f"{self.failed_shots} shots not restored" if self.failed_shots else ""]
         notes += [f"{self.damaged_frames} frames damaged in the source" if self.damaged_frames else ""]
         told = "".join(f", {note}" for note in notes if note)
-        return f"{self.reel_id}  {self.source}: {self.frames} frames, {self.shots_done} shots done, {state}{told}"
+        work = f"{self.frames} frames, {self.shots_done} shots done"
+        return f"{self.reel_id}  {self.source}: {work}, {state}{told}"
 
 
 def vault_status(uri: str) -> list[ReelStatus]:
@@ -43,7 +44,9 @@ def _known(vault: Vault, reel_id: str) -> bool:
 
 def _reel_status(vault: Vault, reel_id: str) -> ReelStatus:
     reel = load(vault, reel_id)
-    shots = [s for s in vault.folders(f"{reel.key}/shots") if vault.exists(f"{reel.key}/shots/{s}/{SHOT_RECORD}")]
+    shots = [
+        s for s in vault.folders(f"{reel.key}/shots") if vault.exists(f"{reel.key}/shots/{s}/{SHOT_RECORD}")
+    ]
     keys = [f"{reel.key}/deliver/{name}" for name in vault.folders(f"{reel.key}/deliver")]
     outcomes = [read_outcome(vault, reel.reel.source, key) for key in keys if vault.exists(f"{key}/{RECORD}")]
     return ReelStatus(

@@ -24,7 +24,9 @@ class Verdict:
 
     def sentence(self) -> str:
         if self.problems:
-            return "\n".join([f"{self.delivery}: {len(self.problems)} problems", *(f"  {p}" for p in self.problems)])
+            return "\n".join(
+                [f"{self.delivery}: {len(self.problems)} problems", *(f"  {p}" for p in self.problems)]
+            )
         source = "the source is as it was" if self.source_checked else "the source is not at hand"
         return f"{self.delivery}: keeps the laws; {source}"
 

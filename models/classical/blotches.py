@@ -31,6 +31,10 @@ class BlotchSettings:
     """How far from both neighbours a pixel must be to belong to a blob, in local noise deviations."""
     floor: float = 6.0 / 255
     """Contrast, of 1, under which nothing is dirt, whatever the noise: 6/255 is hardly seen."""
+    rim_sigmas: float = 1.0
+    """How far from the neighbours' mean, and to the same side, a pixel next to a blob must be to go with it."""
+    rim_px: int = 2
+    """How far such pixels may be from the blob, pixels; 0 leaves soft rims standing."""
     slope_px: float = 0.25
     """How far motion may be off before a slope of the picture counts as a difference, in pixels; 0 trusts motion."""
     largest_share: float = 0.02
@@ -54,8 +58,6 @@ class Witnesses:
     after_HW: Float
     noise_HW: Float
     """What a difference of one deviation is at each place (`local_noise`)."""
-    lost_HW: Mask
-    """Where motion to either neighbour does not survive the round trip."""
     both_sides: bool
     """False at a shot's first and last frame, where both witnesses stand on one side."""
 
@@ -129,6 +131,22 @@ def find(seen: Witnesses, settings: BlotchSettings) -> Blobs:
     wanted[0] = False
     number = np.where(wanted, np.cumsum(wanted), 0).astype(np.int32)
     return numbered(number[labels_HW], int(wanted.sum()))
+
+
+def rims(blobs: Blobs, seen: Witnesses, settings: BlotchSettings) -> Mask:
+    """The blobs and what of their soft rims still shows."""
+    difference_HW = seen.now_HW - seen.expected_HW
+    limit_HW = np.maximum(settings.rim_sigmas * seen.noise_HW, 0.5 * settings.floor)
+    square = np.ones((3, 3), np.uint8)
+    mask_HW = blobs.mask_HW
+    for sign in (1, -1):
+        signed_HW = sign * difference_HW
+        side_HW = mask_HW & (signed_HW > 0)
+        shows_HW = signed_HW > limit_HW
+        for _ in range(settings.rim_px):
+            side_HW = side_HW | ((cv2.dilate(side_HW.astype(np.uint8), square) > 0) & shows_HW)
+        mask_HW = mask_HW | side_HW
+    return mask_HW
 
 
 def local_noise(difference_HW: Float, expected_HW: Float, sigma_HW: Float, settings: BlotchSettings) -> Float:

@@ -29,8 +29,6 @@ class Evidence:
     """How far the two neighbours disagree under the blob, by its contrast: 0 for dirt on a known ground."""
     unrest_N: Float
     """Share of the pixels around the blob that differ from a neighbour too."""
-    lost_N: Float
-    """Share of the pixels around the blob where motion was lost."""
     edge_N: Float
     """Steepness along the blob's outline, by its contrast, per pixel: low for smoke and light."""
     texture_N: Float
@@ -42,21 +40,25 @@ class Evidence:
     echo_N: Float
     """What of the blob's own kind is near by in both neighbours (`recurrence.echo`)."""
 
-    def features_NF(self) -> Float:
-        """The evidence as numbers a straight line can weigh."""
+    def features_NF(self, company_N: Float) -> Float:
+        """The evidence as numbers a straight line can weigh; `company` as `company` below tells."""
+        size_N = np.log(self.area_N / 20).astype(np.float32)
+        trace_N = np.log(self.echo_N + 0.1).clip(-2.4, 3)
         return np.stack(
             [
-                np.log(self.area_N / 20),
+                size_N,
                 np.log(np.maximum(self.strength_N, 0.1) / 5),
                 np.minimum(self.split_N, 2),
                 self.unrest_N,
-                self.lost_N,
                 np.minimum(self.edge_N, 0.5),
                 np.minimum(self.texture_N, 1),
                 np.minimum(self.again_N, 0.6),
                 np.minimum(self.again_other_N, 0.8),
-                np.maximum(self.again_N - 1, 0).clip(0, 2),
-                np.log(self.echo_N + 0.1).clip(-2.4, 3),
+                trace_N,
+                np.sqrt(company_N),
+                size_N * trace_N,
+                size_N * np.minimum(self.again_N, 0.6),
+                size_N * self.unrest_N,
             ],
             axis=1,
         )
@@ -87,13 +89,27 @@ def gather(
         strength_N=size_N / np.maximum(blobs.mean_N(seen.noise_HW), 1e-6),
         split_N=blobs.mean_N(np.abs(seen.before_HW - seen.after_HW)) / size_N,
         unrest_N=around.mean_N(differs_HW.astype(np.float32)),
-        lost_N=around.mean_N(seen.lost_HW.astype(np.float32)),
         edge_N=_outline(blobs).mean_N(slope(difference_HW)) / size_N,
         texture_N=around.mean_N(slope(seen.expected_HW)) / size_N,
         again_N=np.min(costs, axis=0),
         again_other_N=np.max(costs, axis=0),
         echo_N=recurrence.echo(blobs, contrast_N, energy_N, seen, limit_HW, reach_px),
     )
+
+
+def company(blobs: Blobs, others: list[Blobs]) -> Float:
+    """Per blob, the share of its neighbourhood (12 px) where something stood out in the frames before and after too.
+
+    Dirt falls anywhere; what flickers, burns or flutters does so again in the same place.
+    """
+    if not others or blobs.count == 0:
+        return np.zeros(blobs.count, np.float32)
+    side = (25, 25)
+    shares = [
+        blobs.mean_N(cv2.blur(other.mask_HW.astype(np.float32), side, borderType=cv2.BORDER_REFLECT_101))
+        for other in others
+    ]
+    return np.mean(shares, axis=0).astype(np.float32)
 
 
 def _surroundings(blobs: Blobs) -> Blobs:
@@ -115,14 +131,35 @@ def _picked(blobs: Blobs, labels_HW: NDArray[np.int32]) -> Blobs:
     return Blobs(labels_HW, blobs.count, rows_P, columns_P, (labels_HW[rows_P, columns_P] - 1).astype(np.intp))
 
 
-# Placeholder weights, by hand, until fitted.
-_BIAS = 3.0
-_WEIGHTS_F = np.array([0.0, 0.5, -2.0, -2.0, -1.0, 3.0, -1.0, 4.0, 1.0, -2.0, -0.5])
+# A logistic regression on 11,571 suspects (6,098 of them synthetic dirt) in fifteen clips, clean, aged three ways, and
+# with snow, confetti, rain, sparks, smoke and fire in the scene; false ones weigh by the square root of their area.
+# Over clips left out: area under the ROC 0.93; at confidence 0.5, 83 % of dirt's area kept, 13 % of clean suspects'.
+_BIAS = -3.62
+_WEIGHTS_F = np.array(
+    [
+        -0.13,  # size
+        0.32,  # strength
+        -0.75,  # split
+        -3.85,  # unrest
+        8.47,  # edge
+        -5.78,  # texture
+        7.57,  # again
+        -2.18,  # again in the other neighbour
+        -0.57,  # echo
+        -10.26,  # company
+        -0.38,  # size x echo
+        -1.41,  # size x again
+        1.22,  # size x unrest
+    ]
+)
+# What even odds would call 0.7 is 0.5 here: harm weighs more than dirt.
+_CAUTION = 0.85
 
 
-def confidence(found: Evidence, both_sides: bool) -> Float:
+def confidence(found: Evidence, company_N: Float, both_sides: bool) -> Float:
     """How sure each blob is dirt, in [0, 1]."""
-    sure_N = 1 / (1 + np.exp(-(_BIAS + found.features_NF() @ _WEIGHTS_F)))
+    score_N = _BIAS - _CAUTION + found.features_NF(company_N) @ _WEIGHTS_F
+    sure_N = 1 / (1 + np.exp(-score_N.clip(-30, 30)))
     if not both_sides:
         # Seen from one side only, something that went away looks like dirt: not more than a spot is believed.
         sure_N = 0.8 * sure_N * (found.area_N < 60)

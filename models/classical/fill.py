@@ -141,7 +141,7 @@ def feather(mask_HW: Mask, px: int) -> Float:
         return mask_HW.astype(np.float32)
     # Distance counts from 1 at the outermost pixel of the mask.
     inward = cv2.distanceTransform(mask_HW.astype(np.uint8), cv2.DIST_L2, 3)
-    return np.clip(inward / (px + 1), 0, 1).astype(np.float32) * mask_HW
+    return np.clip((inward - 0.5) / px, 0.5 / px, 1).astype(np.float32) * mask_HW
 
 
 def regrained(

@@ -44,7 +44,7 @@ class ClassicalSettings:
     """Whether vertical scratches are looked for."""
     sure: float = 0.5
     """Confidence from which a blob is repaired, 0 to 1; 0 repairs every suspect."""
-    widen_px: int = 1
+    widen_px: int = 0
     """How far a repair reaches beyond the damage found, in pixels; 0 leaves soft rims."""
     feather_px: int = 1
     """Width of the blend at a repair's edge, inside the mask, in pixels; 0 is a hard edge."""
@@ -68,7 +68,8 @@ class _View:
     proxy_hw: NDArray[np.uint8]
     to_next: motion.Pair | None = None
     found: blotches.Blobs | None = None
-    sure_N: Float | None = None
+    measured: evidence.Evidence | None = None
+    rims_HW: Mask | None = None
     relief_HW: Float | None = None
 
     @property
@@ -168,14 +169,25 @@ class _Pass:
 
     # -- detection ----------------------------------------------------------------------------------------------------
 
-    def _suspects(self, at: int) -> tuple[blotches.Blobs, Float]:
+    def _suspects(self, at: int) -> blotches.Blobs:
+        """What stands out in a view; looked for once."""
         view = self._views[at]
-        if view.found is None or view.sure_N is None:
-            view.found, view.sure_N = self._look(view)
-        return view.found, view.sure_N
+        if view.found is None:
+            view.found, view.measured = self._look(view)
+        return view.found
 
-    def _look(self, view: _View) -> tuple[blotches.Blobs, Float]:
-        nothing = blotches.no_blobs(*view.luma_HW.shape), np.zeros(0, np.float32)
+    def _sure(self, at: int) -> Float:
+        """How sure each suspect of a view is dirt."""
+        blobs = self._suspects(at)
+        found = self._views[at].measured
+        if found is None:
+            return np.zeros(0, np.float32)
+        others = [self._suspects(near) for near in (at - 1, at + 1) if near in self._views]
+        both_sides = at - 1 in self._views and at + 1 in self._views
+        return evidence.confidence(found, evidence.company(blobs, others), both_sides)
+
+    def _look(self, view: _View) -> tuple[blotches.Blobs, evidence.Evidence | None]:
+        nothing = blotches.no_blobs(*view.luma_HW.shape), None
         steps = self._witness_steps(view.number)
         settings = self._settings.blotches
         if not steps or not self._settings.mend_dirt:
@@ -194,7 +206,8 @@ class _Pass:
         found = evidence.gather(
             blobs, seen, self._relief(view.number), others, settings, self._settings.recurrence
         )
-        return blobs, evidence.confidence(found, seen.both_sides)
+        view.rims_HW = blotches.rims(blobs, seen, settings)
+        return blobs, found
 
     def _witness_steps(self, at: int) -> tuple[int, ...]:
         for steps in ((-1, 1), (1, 2), (-1, -2)):
@@ -231,7 +244,7 @@ class _Pass:
         # A difference from two neighbours' mean holds 1.5 times one frame's variance.
         sigma_HW = np.maximum(1.22 * self._grains[0].sigma_at(expected_HW), 1.0 / 255)
         noise_HW = blotches.local_noise(now_HW - expected_HW, expected_HW, sigma_HW, self._settings.blotches)
-        return blotches.Witnesses(now_HW, brought[0], brought[1], noise_HW, lost_HW, steps == (-1, 1))
+        return blotches.Witnesses(now_HW, brought[0], brought[1], noise_HW, steps == (-1, 1))
 
     def _learn_grain(self, now_HW: Float, expected_HW: Float, quiet_HW: Mask) -> None:
         grain = graining.measure(now_HW, expected_HW, expected_HW, quiet_HW)
@@ -244,19 +257,18 @@ class _Pass:
 
     def _mend(self, at: int, frame: int) -> tuple[Float, Mask, Float]:
         view = self._views[at]
-        found, sure_N = self._suspects(at)
+        found, sure_N = self._suspects(at), self._sure(at)
         keep_N = sure_N >= self._settings.sure
         dirt = found.chosen(keep_N)
-        mask_HW = grown(dirt.mask_HW, self._settings.widen_px)
+        mask_HW = self._mask(view, dirt)
         confidence_HW = np.zeros(mask_HW.shape, np.float32)
         if not mask_HW.any():
             return np.zeros((view.planes_CHW.shape[0], 0), np.float32), mask_HW, confidence_HW
         rows_P, columns_P = np.nonzero(mask_HW)
         by_label = np.concatenate([[0], sure_N[keep_N]]).astype(np.float32)
         sure_HW = by_label[dirt.labels_HW]
-        if self._settings.widen_px:
-            sure_HW = _spread(sure_HW, self._settings.widen_px)
-        hidden_HW = grown(found.mask_HW, self._settings.widen_px + 1)
+        sure_HW = _spread(sure_HW, self._settings.widen_px + self._settings.blotches.rim_px)
+        hidden_HW = grown(found.mask_HW | mask_HW, 1)
         sources = self._sources(at, hidden_HW)
         filled, kept_P = fill.from_time(view.planes_CHW, rows_P, columns_P, hidden_HW, sources)
         grains = self._grains * view.planes_CHW.shape[0]
@@ -265,6 +277,13 @@ class _Pass:
         )
         confidence_HW[mask_HW] = np.clip(sure_HW[mask_HW] * filled.trust_P, 0.01, 1)
         return values_CP, mask_HW, confidence_HW
+
+    def _mask(self, view: _View, dirt: blotches.Blobs) -> Mask:
+        """Dirt, what of its rims still shows, and the margin asked for."""
+        mask_HW = dirt.mask_HW
+        if view.rims_HW is not None:
+            mask_HW = mask_HW | (view.rims_HW & grown(mask_HW, self._settings.blotches.rim_px))
+        return grown(mask_HW, self._settings.widen_px)
 
     def _sources(self, at: int, hidden_HW: Mask) -> list[fill.Source]:
         sources = []
@@ -279,7 +298,7 @@ class _Pass:
                     neighbour.planes_CHW,
                     flow_HW2,
                     self._large(flow[1]),
-                    self._suspects(at + step)[0].mask_HW,
+                    self._suspects(at + step).mask_HW,
                     abs(step),
                 )
             )

@@ -72,8 +72,11 @@ def _hard_cut(boundary: Boundary, seconds: tuple[str, ...]) -> Cut:
 
 
 def _dissolve(found: Dissolve) -> Cut:
+    """Logistic regression over 1,224 candidates, 286 of them true (mixes of real clips and synthetic reels, whole and
+    damaged; the rest real film without dissolves), shifted by 0.7 against false ones."""
     mix = found.mix
-    evidence = -10 + 27 * mix.explained - 20 * mix.alone - 7 * found.across + 8 * found.evenness - 6 * mix.alike
+    evidence = -35 + 16.5 * mix.explained - 9.6 * mix.alone - 9.6 * mix.alike
+    evidence += 12 * found.evenness + 31 * found.course - 8.9 * found.across - 13.8 * found.misfit
     return Cut(found.start, found.end, "dissolve", mix.gain, 1 / (1 + math.exp(-evidence)), ("mix",))
 
 

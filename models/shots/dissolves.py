@@ -67,10 +67,11 @@ class Dissolve:
     """How well the ends match with motion allowed for, in [0, 1]; low for two shots."""
     evenness: float
     """Share of each tile's variance that is explained, over twelve tiles: a wipe or a passer-by is uneven."""
-    dip: float
-    """Contrast in the middle over the ends' mean: two unlike pictures mixed half and half keep 0.71."""
+    misfit: float
+    """Logarithm of the middle's contrast over what half of each end would have, sign dropped; two unlike pictures
+    mixed keep 0.71 of their contrast, moved ones all."""
     course: float
-    """Correlation of the later end's weight with time, over the range and half as much to either side."""
+    """One less the mean distance of the later end's weights from a straight ramp, in [0, 1]."""
 
 
 class Dissolves:
@@ -146,8 +147,9 @@ class Dissolves:
         assert c is not None
         start, end, course = self._range(mix)
         ends = (self._contrast(first - 1), self._contrast(last + 1))
-        dip = self._contrast(mix.middle) / max(1.0, sum(ends) / 2)
-        return Dissolve(mix, start, end, across, _evenness(a, b, c), dip, course)
+        expected = (ends[0] ** 2 + ends[1] ** 2 + 2 * mix.alike * ends[0] * ends[1]) ** 0.5 / 2
+        misfit = abs(float(np.log((self._contrast(mix.middle) + 1) / (expected + 1))))
+        return Dissolve(mix, start, end, across, _evenness(a, b, c), misfit, course)
 
     def _contrast(self, ordinal: int) -> float:
         place = ordinal - (self._seen - len(self._contrasts))

@@ -46,12 +46,14 @@ class HardCuts:
     def __init__(self, settings: HardSettings) -> None:
         self._settings = settings
         self._views: deque[View] = deque(maxlen=2 * _REACH)
+        self._matches: dict[tuple[int, int], float] = {}
         self._seen = 0
 
     def push(self, view: View) -> Iterator[Boundary]:
         """The next frame; yields what became clear, three frames late."""
         self._views.append(view)
         self._seen += 1
+        self._matches = {k: v for k, v in self._matches.items() if k[0] >= self._seen - len(self._views)}
         yield from self._judge(self._seen - _REACH)
 
     def finish(self) -> Iterator[Boundary]:
@@ -60,27 +62,31 @@ class HardCuts:
             yield from self._judge(ordinal)
 
     def _judge(self, ordinal: int) -> Iterator[Boundary]:
-        neighbours = self._pair(ordinal, -1, 0, correlation)
-        if ordinal < 1 or neighbours > self._settings.suspicion:
+        if ordinal < 1:
+            return
+        neighbours = self._compare(ordinal - 1, ordinal, correlation)
+        if neighbours > self._settings.suspicion:
             return
         link = 0.0
         for before, after in _PAIRS:
-            link = max(link, self._pair(ordinal, before, after, matched))
+            link = max(link, self._match(ordinal + before, ordinal + after))
             if link > self._settings.link:
                 return
-        yield Boundary(ordinal, neighbours, link, min(self._best(ordinal, _BEFORE), self._best(ordinal, _AFTER)))
+        within = min(max(self._match(ordinal + i, ordinal + j) for i, j in side) for side in (_BEFORE, _AFTER))
+        yield Boundary(ordinal, neighbours, link, within)
 
-    def _best(self, ordinal: int, pairs: list[tuple[int, int]]) -> float:
-        return max(self._pair(ordinal, i, j, matched) for i, j in pairs)
+    def _match(self, one: int, other: int) -> float:
+        if (one, other) not in self._matches:
+            self._matches[one, other] = self._compare(one, other, matched)
+        return self._matches[one, other]
 
-    def _pair(self, ordinal: int, i: int, j: int, measure: Callable[[Picture, Picture], float]) -> float:
-        """The measure for frames `ordinal + i` and `ordinal + j`; 0 where one is not held."""
+    def _compare(self, one: int, other: int, measure: Callable[[Picture, Picture], float]) -> float:
+        """The measure for two frames, by ordinal; 0 where one is not held, 1 where both are blank."""
         first = self._seen - len(self._views)
-        a, b = ordinal + i - first, ordinal + j - first
-        if a < 0 or b >= len(self._views):
+        if one < max(0, first) or other >= self._seen:
             return 0.0
-        one, other = self._views[a], self._views[b]
-        blank = (one.contrast < self._settings.flat) + (other.contrast < self._settings.flat)
+        a, b = self._views[one - first], self._views[other - first]
+        blank = (a.contrast < self._settings.flat) + (b.contrast < self._settings.flat)
         if blank:
             return 1.0 if blank == 2 else 0.0
-        return measure(one.picture_HW, other.picture_HW)
+        return measure(a.picture_HW, b.picture_HW)

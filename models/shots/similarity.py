@@ -33,16 +33,14 @@ def matched(a_HW: Picture, b_HW: Picture) -> float:
 
 
 def _explained(source_HW: Picture, target_HW: Picture) -> float:
-    rows, columns = target_HW.shape
+    rows, columns = target_HW.shape[0] // _BLOCK_H, target_HW.shape[1] // _BLOCK_W
     padded = cv2.copyMakeBorder(source_HW, _REACH_Y, _REACH_Y, _REACH_X, _REACH_X, cv2.BORDER_REFLECT_101)
-    total, weights = 0.0, 1e-6
-    for top in range(0, rows - _BLOCK_H + 1, _BLOCK_H):
-        for left in range(0, columns - _BLOCK_W + 1, _BLOCK_W):
-            block = target_HW[top : top + _BLOCK_H, left : left + _BLOCK_W]
-            area = padded[top : top + _BLOCK_H + 2 * _REACH_Y, left : left + _BLOCK_W + 2 * _REACH_X]
-            weight = min(float(block.std()), _WEIGHT_CAP)
-            if weight < 1e-3:
-                continue
-            total += weight * float(cv2.matchTemplate(area, block, cv2.TM_CCOEFF_NORMED).max())
-            weights += weight
-    return max(0.0, total / weights)
+    blocks = target_HW.reshape(rows, _BLOCK_H, columns, _BLOCK_W)
+    weights = np.minimum(blocks.std(axis=(1, 3)), _WEIGHT_CAP)
+    total = 0.0
+    for row, column in np.argwhere(weights > 1e-3):
+        top, left = row * _BLOCK_H, column * _BLOCK_W
+        area = padded[top : top + _BLOCK_H + 2 * _REACH_Y, left : left + _BLOCK_W + 2 * _REACH_X]
+        scores = cv2.matchTemplate(area, blocks[row, :, column, :], cv2.TM_CCOEFF_NORMED)
+        total += float(weights[row, column]) * cv2.minMaxLoc(scores)[1]
+    return max(0.0, total / (float(weights.sum()) + 1e-6))

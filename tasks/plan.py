@@ -1,0 +1,113 @@
+"""What a run would do, how long it would take and how much it would store. Changes nothing."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from storage.errors import StorageError
+from storage.survey import count_frames, digest_source
+from storage.vault import Vault
+from tasks.dispatch import plan_shots
+from tasks.ingest import load, reel_key
+from tasks.ledger import seconds_a_megapixel
+from tasks.request import RestoreRequest
+from tasks.shots import known_shots
+from tasks.sources import find_sources
+
+# Before a vault has a ledger of its own: seconds a megapixel on one core of a small server, of
+# `make bench` on 640x480 grey (benchmarks/speed.py), slowest of the films measured.
+_RESTORE_S, _REST_S = 0.75, 0.12
+# FFV1 takes 0.35 to 0.6 of grainy film's raw size; shots and the joined master both stay in the vault.
+_FFV1_SHARE, _COPIES, _EXTRAS_SHARE = 0.6, 2, 0.1
+
+
+@dataclass(frozen=True)
+class ReelPlan:
+    """What would become of one reel."""
+
+    source: str
+    reel_id: str | None = None
+    frames: int = 0
+    shots: int | None = None
+    """None before ingest: cuts are not known yet."""
+    shots_done: int = 0
+    frames_to_restore: int = 0
+    seconds: int = 0
+    storage_bytes: int = 0
+    measured: bool = False
+    """Whether the seconds come from this vault's ledger, or from figures measured elsewhere."""
+    error: str | None = None
+
+    def sentence(self) -> str:
+        if self.error:
+            return f"{self.source}: {self.error}"
+        if self.shots is None:
+            work = f"{self.frames} frames, cuts not known yet"
+        else:
+            work = f"{self.frames} frames in {self.shots} shots, {self.shots_done} done already"
+        basis = "by this vault's ledger" if self.measured else "by figures of another machine"
+        return (
+            f"{self.source}: {work}; {self.frames_to_restore} frames to restore, about "
+            f"{_duration(self.seconds)} ({basis}), {self.storage_bytes / 1e6:.0f} MB"
+        )
+
+
+def plan_reels(request: RestoreRequest, sources: Sequence[str], workers: int | None) -> list[ReelPlan]:
+    """One plan a reel; a source that cannot be read is told in its plan. Raises RequestError."""
+    vault = Vault(request.vault)
+    at_once = workers or os.cpu_count() or 1
+    plans = []
+    for source in find_sources(sources):
+        try:
+            plans.append(_plan_reel(vault, request, source, at_once))
+        except StorageError as error:
+            plans.append(ReelPlan(source, error=str(error)))
+    return plans
+
+
+def _plan_reel(vault: Vault, request: RestoreRequest, source: str, workers: int) -> ReelPlan:
+    digest, _ = digest_source(source)
+    reel_id = digest[:16]
+    shots: int | None = None
+    done = 0
+    if vault.exists(f"{reel_key(reel_id)}/reel.json"):
+        ingested = load(vault, reel_id)
+        frames = todo = ingested.reel.frame_count
+        video = ingested.reel.video
+        spans = known_shots(vault, ingested, request.shots)
+        if spans is not None:
+            planned = plan_shots(vault, ingested, spans, request)
+            todo = sum(job.frames for job, ready in planned if not ready)
+            shots, done = len(planned), sum(ready for _, ready in planned)
+    else:
+        frames, video = count_frames(source, request.rate)
+        todo = frames
+    restore_s = seconds_a_megapixel(vault, "restore", request.restorer)
+    rest_s = seconds_a_megapixel(vault, "deliver")
+    megapixels = video.width * video.height / 1e6
+    a_frame_s = megapixels * (_RESTORE_S if restore_s is None else restore_s) / workers
+    around_s = megapixels * (_REST_S if rest_s is None else rest_s)
+    raw_bytes = todo * video.layout.frame_bytes(video.width, video.height)
+    return ReelPlan(
+        source=source,
+        reel_id=reel_id,
+        frames=frames,
+        shots=shots,
+        shots_done=done,
+        frames_to_restore=todo,
+        seconds=ceil(todo * a_frame_s + frames * around_s),
+        storage_bytes=round(raw_bytes * _FFV1_SHARE * (_COPIES + _EXTRAS_SHARE)),
+        measured=restore_s is not None and rest_s is not None,
+    )
+
+
+def _duration(seconds: int) -> str:
+    minutes, hours = seconds // 60, seconds // 3600
+    return (
+        f"{seconds} s"
+        if seconds < 120
+        else f"{minutes} min"
+        if minutes < 120
+        else f"{hours} h {minutes % 60} min"
+    )
