@@ -1,6 +1,4 @@
-"""The `answerprint` command: a thin door. What it opens to is imported when it is needed, so that it opens
-fast.
-"""
+"""The `answerprint` command: a thin door. What it opens to is imported when needed, so that it opens fast."""
 
 import argparse
 import json
@@ -8,7 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tasks.outcome import ReelOutcome
+    from tasks.request import RestoreRequest
 
 # Read by Prefect when it is imported: the terminal is ours, telemetry is off.
 _QUIET = {
@@ -22,9 +25,7 @@ DELIVERED, FAILED, USAGE, WITH_FAILURES = 0, 1, 2, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0 all well, 1 something failed, 2 wrongly asked, 3 delivered, but not all was
-    restored.
-    """
+    """The exit status: 0 all well, 1 something failed, 2 wrongly asked, 3 delivered, but not all restored."""
     options = _parser().parse_args(arguments)
     if not options.debug:
         os.environ.update({key: value for key, value in _QUIET.items() if key not in os.environ})
@@ -42,41 +43,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _restore(options: argparse.Namespace) -> int:
+    return _print_outcomes(_restored(options), options.json)
+
+
+def _restored(options: argparse.Namespace) -> list["ReelOutcome"]:
     from flows.terminal import show_progress
     from tasks.workforce import workers
 
-    _request(options)
+    request = _request(options)
     with workers(options.workers), show_progress(quiet=options.json or not sys.stderr.isatty()):
         # Prefect takes seconds to import and to start its server; Ray starts beside it in the pool's thread.
         from flows.restore_archive import restore_archive
         from tasks.archive import ReelsFailed
 
         try:
-            outcomes = restore_archive(
+            outcomes: list[ReelOutcome] = restore_archive(
                 options.sources,
-                options.vault,
-                options.restorer,
-                options.mode,
-                options.shots,
+                request.vault,
+                request.restorer,
+                request.mode,
+                request.shots,
                 options.rate,
-                options.retry_failed,
-                worker_count=options.workers,
+                request.retry_failed,
             )
         except ReelsFailed as failed:
             outcomes = failed.outcomes
-    if options.json:
-        print(json.dumps({"reels": [asdict(outcome) for outcome in outcomes]}, indent=2, default=str))
-    else:
-        for outcome in outcomes:
-            _print_outcome(outcome)
-    statuses = {outcome.status for outcome in outcomes}
-    return (
-        FAILED
-        if "failed" in statuses
-        else WITH_FAILURES
-        if len(statuses) > 1 or statuses != {"delivered"}
-        else 0
-    )
+    return outcomes
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -127,22 +119,21 @@ def _revert(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from flows.demo import age_for_demo
+    from tasks.demo import age_for_demo, measure
 
     aged = age_for_demo(options.film, options.output, options.damage, options.seed)
-    print(
-        f"Aged {aged.frames} frames of {options.film or 'the bundled clip'} ({options.damage}, seed {options.seed})"
-    )
+    if not options.json:
+        film = f"{options.film or 'the bundled clip'} ({options.damage} damage, seed {options.seed})"
+        print(f"Made {aged.frames} frames of {film} old: {aged.film}")
     options.sources, options.vault = [str(aged.film)], str(aged.vault)
-    status = _restore(options)
-    if status in (DELIVERED, WITH_FAILURES):
-        print(aged.measured())
+    outcomes = _restored(options)
+    status = _print_outcomes(outcomes, options.json)
+    if status == DELIVERED and not options.json:
+        print(measure(aged, outcomes[0].delivery or ""))
     return status
 
 
-def _request(options: argparse.Namespace) -> Any:
-    from fractions import Fraction
-
+def _request(options: argparse.Namespace) -> "RestoreRequest":
     from tasks.dispatch import check_restorer
     from tasks.request import RequestError, RestoreRequest
     from tasks.sources import find_sources
@@ -158,7 +149,19 @@ def _request(options: argparse.Namespace) -> Any:
     )
 
 
-def _print_outcome(outcome: Any) -> None:
+def _print_outcomes(outcomes: Sequence["ReelOutcome"], as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"reels": [asdict(outcome) for outcome in outcomes]}, indent=2, default=str))
+    else:
+        for outcome in outcomes:
+            _print_outcome(outcome)
+    statuses = {outcome.status for outcome in outcomes}
+    if "failed" in statuses:
+        return FAILED
+    return DELIVERED if statuses == {"delivered"} else WITH_FAILURES
+
+
+def _print_outcome(outcome: "ReelOutcome") -> None:
     if outcome.status == "failed":
         print(f"{outcome.source}: not delivered: {outcome.errors[0]}", file=sys.stderr)
         return

@@ -1,4 +1,4 @@
-"""Many reels through one pool of workers; while one is restored, the next is ingested and the last delivered."""
+"""Many reels through one pool of workers: one is restored while the next is ingested."""
 
 from fractions import Fraction
 from typing import Literal

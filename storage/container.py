@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import av
 import av.logging
@@ -19,7 +19,7 @@ from av.error import FFmpegError
 from storage.errors import SourceError
 from storage.filesystem import first_line, open_input
 
-Packet = av.Packet[Any]
+Packet: TypeAlias = "av.Packet[Any]"
 
 # FFmpeg's demuxers that read one file and nothing else. No playlists, no image patterns, no networks.
 _DEMUXERS = (

@@ -182,8 +182,8 @@ def to_frame(picture: Picture) -> av.VideoFrame:
         for index, plane in enumerate(picture.planes):
             _view(frame, index, layout)[: plane.shape[0], : plane.shape[1]] = plane
         return frame
-    plane: Any = frame.planes[0]
-    pixels = np.frombuffer(plane, np.uint8).reshape(picture.height, -1)[:, : 4 * picture.width]
+    packed: Any = frame.planes[0]
+    pixels = np.frombuffer(packed, np.uint8).reshape(picture.height, -1)[:, : 4 * picture.width]
     green, blue, red = picture.planes[:3]
     for offset, values in enumerate((blue, green, red)):
         pixels[:, offset::4] = values
@@ -294,8 +294,8 @@ def display(
 def _view(frame: av.VideoFrame, index: int, layout: PixelLayout) -> Plane:
     """A writable look at one plane, padding columns included."""
     plane: Any = frame.planes[index]
-    flat: Plane = np.frombuffer(plane, layout.dtype)
-    return flat.reshape(-1, plane.line_size // np.dtype(layout.dtype).itemsize)
+    flat: NDArray[Any] = np.frombuffer(plane, layout.dtype)
+    return flat.reshape(-1, plane.line_size // flat.itemsize)
 
 
 def _enlarge(plane: NDArray[Any], height: int, width: int, layout: PixelLayout) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Assembly: shots joined to a delivery, proven against the laws before it is published, and packed as a bag."""
+"""Assembly: shots joined to a delivery, proven against the laws, packed as a bag and published."""
 
 import json
 from collections import Counter

@@ -62,7 +62,7 @@ def _carried(folder: Path, reel: Reel) -> Iterator[str]:
     theirs_sound = [(sound.codec, sound.packets, sound.md5) for sound in reel.audio]
     ours_sound = [(sound.codec, sound.packets, sound.md5) for sound in master.audio]
     if theirs_sound != ours_sound:
-        yield f"{MASTER}: the sound's packets are not the source's ({len(ours_sound)} streams of {len(theirs_sound)})"
+        yield f"{MASTER}: its {len(ours_sound)} sound streams are not the source's {len(theirs_sound)}"
     if reel.timecode != master.timecode:
         yield f"{MASTER}: timecode is {master.timecode}, the source's is {reel.timecode}"
     if [c.title for c in reel.chapters] != [c.title for c in master.chapters]:

@@ -1,4 +1,4 @@
-"""One shot: read, restored, merged under its mask, written with its record. What a worker of the pool does."""
+"""One shot: read, restored, merged under its mask, written with its record: a worker's job."""
 
 import json
 from collections.abc import Iterator

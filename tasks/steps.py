@@ -31,7 +31,7 @@ Item = TypeVar("Item")
 _RETRIES, _RETRY_DELAY_S = 2, 5
 
 
-def _step(name: str) -> Callable[[Callable[P, R]], Any]:
+def _step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return task(
         name=name,
         cache_policy=NO_CACHE,

@@ -146,6 +146,7 @@ def _stage(rng: np.random.Generator, height: int, width: int) -> Grey:
     for _ in range(rng.integers(0, 8)):
         centre = (int(rng.integers(0, width)), int(rng.integers(0, height)))
         cv2.circle(stage, centre, int(rng.integers(4, height // 4)), float(rng.normal(0, 1.3)), -1)
+    stage += _clouds(rng, height, width) * 0.25  # nothing filmed is perfectly flat
     blurred: Grey = cv2.GaussianBlur(stage, (0, 0), float(rng.uniform(0.5, 1.2)))
     return blurred
 
@@ -211,12 +212,18 @@ def _shoot(
         frames.append(view)
     middle = frames[count // 2]
     gain, level = std / (float(middle.std()) + 1e-3), float(middle.mean())
-    return [((frame - level) * gain + mean).astype(np.float32) for frame in frames]
+    return [_curve((frame - level) * gain + mean) for frame in frames]
+
+
+def _curve(picture: Grey) -> Grey:
+    """Toe and shoulder of the film: nothing is blocked up or burnt out altogether."""
+    curved: Grey = (128 + 110 * np.tanh((picture - 128) / 110)).astype(np.float32)
+    return curved
 
 
 def _draw(view: Grey, figure: _Figure, t: int) -> None:
     x = round(figure.x + figure.speed * t)
-    sway = int(round(np.sin(t * 0.5 + figure.x) * figure.size * 0.08))
+    sway = round(np.sin(t * 0.5 + figure.x) * figure.size * 0.08)
     body, head = int(figure.size), max(1, int(figure.size * 0.35))
     cv2.ellipse(view, (x, round(figure.y)), (max(1, body // 2), body), sway, 0, 360, figure.tone, -1, cv2.LINE_AA)
     neck = (x + sway, round(figure.y) - body - head // 2)

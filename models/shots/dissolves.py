@@ -29,10 +29,10 @@ _ALIKE = 0.7
 class DissolveSettings:
     """What is looked at closely as a possible dissolve."""
 
-    gain: float = 0.08
+    gain: float = 0.05
     """Least share of the picture that the mix explains over the better end alone. Motion reached 0.25, so that this
     only saves time."""
-    explained: float = 0.5
+    explained: float = 0.4
     """Least share of the middle frame's variance that the mix explains."""
 
 
@@ -70,6 +70,8 @@ class Dissolve:
     misfit: float
     """Logarithm of the middle's contrast over what half of each end would have, sign dropped; two unlike pictures
     mixed keep 0.71 of their contrast, moved ones all."""
+    moved_gain: float
+    moved_explained: float
     course: float
     """One less the mean distance of the later end's weights from a straight ramp, in [0, 1]."""
 
@@ -149,7 +151,7 @@ class Dissolves:
         ends = (self._contrast(first - 1), self._contrast(last + 1))
         expected = (ends[0] ** 2 + ends[1] ** 2 + 2 * mix.alike * ends[0] * ends[1]) ** 0.5 / 2
         misfit = abs(float(np.log((self._contrast(mix.middle) + 1) / (expected + 1))))
-        return Dissolve(mix, start, end, across, _evenness(a, b, c), misfit, course)
+        return Dissolve(mix, start, end, across, _evenness(a, b, c), misfit, *_moved(self._views[first - oldest], self._views[last - oldest], self._views[mix.middle - oldest]), course)
 
     def _contrast(self, ordinal: int) -> float:
         place = ordinal - (self._seen - len(self._contrasts))
@@ -211,3 +213,35 @@ def _evenness(a_HW: Picture, b_HW: Picture, c_HW: Picture) -> float:
             shares.append(of_a * ca + of_b * cb)
             weights.append(float(np.square(a - b).sum()))
     return float(np.average(shares, weights=np.array(weights) + 1e-9))
+
+
+def _moved(a: Picture, b: Picture, c: Picture) -> tuple[float, float]:
+    R = 10
+    pa, pb = (cv2.copyMakeBorder(x, R, R, R, R, cv2.BORDER_REFLECT_101) for x in (a, b))
+    gains, expl, ws = [], [], []
+    for y in range(0, 72, 24):
+        for x in range(0, 96, 24):
+            t = c[y:y+24, x:x+24]
+            t = t - t.mean()
+            power = float((t * t).sum()) + 1e-3
+            sa, sb = pa[y:y+24+2*R, x:x+24+2*R], pb[y:y+24+2*R, x:x+24+2*R]
+            best, alone = 0.0, 0.0
+            for s1, s2 in ((sa, sb), (sb, sa)):
+                n1, u = _fit(s1, t)
+                alone = max(alone, n1 * n1)
+                r = t - n1 * power ** .5 * u
+                n2, v = _fit(s2, r)
+                uv = float((u * v).sum())
+                cu, cv = float((t * u).sum()), float((t * v).sum())
+                o1, o2 = _weights(min(uv, .99), cu, cv)
+                if o1 > 0 and o2 > 0:
+                    best = max(best, (o1 * cu + o2 * cv) / power)
+            gains.append(max(0, best - alone)); expl.append(max(best, alone)); ws.append(min(float(t.std()), .6) + .01)
+    return float(np.average(gains, weights=ws)), float(np.average(expl, weights=ws))
+
+def _fit(area: Picture, t: Picture) -> tuple[float, Picture]:
+    m = cv2.matchTemplate(area, t, cv2.TM_CCOEFF_NORMED)
+    _, v, _, (x, y) = cv2.minMaxLoc(m)
+    p = area[y:y+24, x:x+24]
+    p = p - p.mean()
+    return max(v, 0.0), p / (float(np.linalg.norm(p)) + 1e-6)
