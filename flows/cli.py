@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -47,11 +48,15 @@ def _restore(options: argparse.Namespace) -> int:
 
 
 def _restored(options: argparse.Namespace) -> list["ReelOutcome"]:
-    from flows.terminal import show_progress
+    from flows.terminal import engines_to_log, show_progress
     from tasks.workforce import workers
 
     request = _request(options)
-    with workers(options.workers), show_progress(quiet=options.json or not sys.stderr.isatty()):
+    with (
+        nullcontext() if options.debug else engines_to_log(),
+        workers(options.workers),
+        show_progress(quiet=options.json or not sys.stderr.isatty()),
+    ):
         # Prefect takes seconds to import and to start its server; Ray starts beside it in the pool's thread.
         from flows.restore_archive import restore_archive
         from tasks.archive import ReelsFailed

@@ -1,14 +1,23 @@
-"""What a person at a terminal sees while a run goes on: one bar a reel and stage, with its estimated end."""
+"""What a person at a terminal sees while a run goes on: one bar a reel and stage, with its estimated end.
 
+The engines write to the process's standard error from C++ and from processes of their own; in a quiet run that
+goes to a log, and what is ours goes to the terminal.
+"""
+
+import os
+import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tasks.progress import BOARD
 
+ENGINES_LOG = Path(tempfile.gettempdir(), f"answerprint-{os.getuid()}-engines.log")
 _TICK_S = 0.25
 _NAME_WIDTH = 36
 
@@ -36,6 +45,24 @@ def show_progress(quiet: bool) -> Iterator[None]:
         finally:
             done.set()
             painter.join()
+
+
+@contextmanager
+def engines_to_log() -> Iterator[None]:
+    """Within the block only what Python writes to `sys.stderr` in this process reaches the terminal."""
+    terminal = os.dup(2)
+    ours, theirs = os.fdopen(os.dup(terminal), "w", buffering=1), sys.stderr
+    log = os.open(ENGINES_LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.dup2(log, 2)
+        sys.stderr = ours
+        yield
+    finally:
+        sys.stderr = theirs
+        os.dup2(terminal, 2)
+        ours.close()
+        os.close(log)
+        os.close(terminal)
 
 
 def _paint(progress: Progress, waiting: TaskID, done: threading.Event) -> None:

@@ -39,6 +39,7 @@ logging.getLogger("libav").addHandler(logging.NullHandler())
 _BUFFER_BYTES = 1 << 20
 # A demuxer that reports this many errors in a row without a packet will not recover.
 _PATIENCE = 100
+_ADTS_BYTES = 7
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,9 @@ class Decoder:
             context.flags |= av.codec.context.Flags.output_corrupt
         self.packet_pts: list[int] = []
         self.errors: list[str] = []
+        self.stumbled = False
+        """Whether the container itself is broken somewhere, so that packets may be missing."""
+        self._doubt = _Doubt()
 
     def seek(self, pts: int) -> None:
         self._container.seek(pts, stream=self.stream, backward=True)
@@ -125,7 +129,6 @@ class Decoder:
     def frames(self, others: PacketSink | None = None) -> Iterator[Decoded]:
         """Every frame that decodes, to the end. Packets of the other streams go to `others`."""
         wanted: list[av.stream.Stream] = [self.stream, *(others.streams if others else ())]
-        suspect: set[int | None] = set()
         for packet in self._packets(wanted):
             if packet.stream.index != self.stream.index:
                 assert others is not None
@@ -134,13 +137,14 @@ class Decoder:
             if packet.size and packet.pts is not None and not packet.is_discard:
                 self.packet_pts.append(packet.pts)
             decoded, complaints = self._decode(packet)
-            if complaints:
-                self.errors += complaints
-                suspect.add(packet.pts)
+            if packet.is_corrupt:
+                complaints.append(f"the packet of timestamp {packet.pts} is damaged")
+            self.errors += complaints
+            if packet.size:
+                self._doubt.weigh(packet, bool(complaints))
             for frame in decoded:
-                corrupt = frame.is_corrupt or frame.pts in suspect
+                corrupt = frame.is_corrupt or self._doubt.concerns(frame.pts)
                 yield Decoded(frame, frame.pts, bool(frame.key_frame), bool(corrupt))
-                suspect.discard(frame.pts)
 
     def _decode(self, packet: Packet) -> tuple[list[av.VideoFrame], list[str]]:
         decoded: list[av.VideoFrame] = []
@@ -159,6 +163,7 @@ class Decoder:
         while failures < _PATIENCE:
             demuxed = self._container.demux(*streams)
             while True:
+                complaints: list[str] = []
                 with av.logging.Capture() as log:
                     try:
                         packet = next(demuxed)
@@ -166,12 +171,57 @@ class Decoder:
                         packet, failures = None, _PATIENCE
                     except FFmpegError as error:
                         packet, failures = None, failures + 1
-                        self.errors.append(_reason(error))
-                self.errors += [message.strip() for level, _, message in log if level <= av.logging.ERROR]
+                        complaints = [_reason(error)]
+                complaints += [message.strip() for level, _, message in log if level <= av.logging.ERROR]
+                if complaints:
+                    self.errors += complaints
+                    self.stumbled = True
+                    self._doubt.spread()
                 if packet is None:
                     break
                 failures = 0
                 yield packet
+
+
+class _Doubt:
+    """Which frames are not to be trusted: what was complained of, and what is predicted from it.
+
+    A decoder complains of the broken frame alone and then, without a word, shows its traces until the next
+    keyframe, and beyond in frames that come after that in the file and before it on the screen.
+    """
+
+    def __init__(self) -> None:
+        self._spreads = False
+        self._clean_from: int | None = None
+        self._pts: set[int | None] = set()
+
+    def spread(self) -> None:
+        """From here on, until the next keyframe."""
+        self._spreads = True
+
+    def weigh(self, packet: Packet, complained: bool) -> None:
+        """In decoding order."""
+        if complained:
+            self._spreads = True
+        elif self._spreads and packet.is_keyframe:
+            self._spreads, self._clean_from = False, packet.pts
+        leads = None not in (packet.pts, self._clean_from) and packet.pts < self._clean_from
+        if self._spreads or leads:
+            self._pts.add(packet.pts)
+
+    def concerns(self, pts: int | None) -> bool:
+        """Asked once a frame."""
+        found = pts in self._pts
+        self._pts.discard(pts)
+        return found
+
+
+def without_adts(payload: bytes) -> bytes:
+    """An AAC packet without the header that transport streams put before it, and that Matroska leaves out."""
+    if len(payload) < _ADTS_BYTES or payload[0] != 0xFF or payload[1] & 0xF6 != 0xF0:
+        return payload
+    has_checksum = not payload[1] & 1
+    return payload[_ADTS_BYTES + 2 * has_checksum :]
 
 
 def _is_picture(stream: av.VideoStream) -> bool:

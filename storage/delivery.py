@@ -29,6 +29,11 @@ CHANGES, FRAMES, REEL = "changes.parquet", "frames.parquet", "reel.json"
 SOURCE_SUMS, MASTER_SUMS = "source.framemd5", "master.framemd5"
 SUMMARY, REVIEW, EVENTS, REPORT = "delivery.json", "review.json", "events.json", "report.html"
 SHEETS = "sheets"
+FILES = (
+    MASTER, MASK, ORIGINALS, ACCESS, CHANGES, FRAMES, REEL, SOURCE_SUMS, MASTER_SUMS, SUMMARY, REVIEW, EVENTS,
+    REPORT,
+)  # fmt: skip
+"""What every delivery holds."""
 
 
 @dataclass(frozen=True)

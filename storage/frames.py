@@ -50,10 +50,10 @@ def _pictures(reel: Reel, rows: Sequence[FrameRow], first: int, last: int) -> It
     at = first
     start = _run_up(rows, first)
     if start > 0:
-        wanted = (row.frame for row in rows[first:] if row.damage != "lost")
+        wanted = (row.frame for row in rows[first:] if row.shown == row.frame)
         try:
             for frame, picture in _decoded(reel, rows, start):
-                if frame < first:
+                if frame < first or rows[frame].shown != frame:
                     continue
                 if frame != next(wanted) or frame_md5(picture.planes) != rows[frame].md5:
                     break
@@ -64,7 +64,7 @@ def _pictures(reel: Reel, rows: Sequence[FrameRow], first: int, last: int) -> It
         except _Astray:
             pass
     for frame, picture in _decoded(reel, rows, 0):
-        if frame < at:
+        if frame < at or rows[frame].shown != frame:
             continue
         if frame_md5(picture.planes) != rows[frame].md5:
             raise SourceError(

@@ -27,6 +27,8 @@ class Seen:
     keyframe: bool
     md5: str
     corrupt: bool
+    repeatable: bool = True
+    """False for a corrupt frame that comes out differently each time it is decoded; another is shown."""
 
 
 def build_index(
@@ -39,11 +41,19 @@ def build_index(
     expected: how many frames the container promises, where it ended before them.
     """
     rows = [
-        FrameRow(i, s.pts, s.keyframe, s.md5, i, "corrupt" if s.corrupt else "") for i, s in enumerate(seen)
+        FrameRow(i, s.pts, s.keyframe, s.md5, i if s.repeatable else -1, "corrupt" if s.corrupt else "")
+        for i, s in enumerate(seen)
     ]
+    return _shown(_placed(rows, _lost(seen, packet_pts, stumbled, step, expected)))
+
+
+def _lost(
+    seen: list[Seen], packet_pts: list[int], stumbled: bool, step: Fraction, expected: int | None
+) -> list[int]:
+    """The timestamps of the frames that could not be decoded."""
     times = [s.pts for s in seen if s.pts is not None]
     if len(times) < len(seen) or any(a >= b for a, b in pairwise(times)):
-        return rows
+        return []
     lost = [pts for pts in packet_pts if not _near(times, pts, _SAME_FRAME * step)]
     if stumbled:
         lost += _holes(sorted({*times, *lost}), step)
@@ -51,9 +61,7 @@ def build_index(
         last = max([*times, *lost])
         tail = expected - len(times) - len(lost)
         lost += [round(last + step * n) for n in range(1, tail + 1)]
-    if not lost or len(lost) > max(len(seen), _LEAST_BELIEVED_LOSS):
-        return rows
-    return _placed(rows, sorted(set(lost)))
+    return [] if len(lost) > max(len(seen), _LEAST_BELIEVED_LOSS) else sorted(set(lost))
 
 
 def _near(times: list[int], pts: int, reach: Fraction) -> bool:
@@ -75,16 +83,19 @@ def _holes(times: list[int], step: Fraction) -> list[int]:
 
 
 def _placed(rows: list[FrameRow], lost: list[int]) -> list[FrameRow]:
-    slots = sorted(
-        [*rows, *(FrameRow(-1, pts, False, "", -1, "lost") for pts in lost)], key=lambda r: r.pts or 0
-    )
-    good = [i for i, row in enumerate(slots) if row.damage != "lost"]
+    if not lost:
+        return rows
+    gaps = [FrameRow(-1, pts, False, "", -1, "lost") for pts in lost]
+    return sorted([*rows, *gaps], key=lambda row: row.pts or 0)
+
+
+def _shown(rows: list[FrameRow]) -> list[FrameRow]:
+    """Numbered, and the nearest good picture given to each frame that has none of its own."""
+    good = [i for i, row in enumerate(rows) if row.shown >= 0]
+    good = good or [i for i, row in enumerate(rows) if row.damage != "lost"]
     placed = []
-    for i, row in enumerate(slots):
-        if row.damage == "lost":
-            at = bisect_left(good, i)
-            nearest = min((g for g in good[max(0, at - 1) : at + 1]), key=lambda g: abs(g - i))
-            placed.append(replace(row, frame=i, shown=nearest, md5=slots[nearest].md5))
-        else:
-            placed.append(replace(row, frame=i, shown=i))
+    for i, row in enumerate(rows):
+        at = bisect_left(good, i)
+        nearest = min(good[max(0, at - 1) : at + 1], key=lambda g: abs(g - i))
+        placed.append(replace(row, frame=i, shown=nearest, md5=rows[nearest].md5))
     return placed

@@ -5,8 +5,10 @@ no random identifiers, no dates.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
+from math import floor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -18,6 +20,7 @@ from av.error import FFmpegError
 from storage.container import Packet, open_film
 from storage.errors import SourceError, VaultError
 from storage.filesystem import first_line
+from storage.matroska import set_sample_aspect
 from storage.pixels import Picture, PixelLayout, layout_of, to_frame
 from storage.reel import FrameRow, Reel, VideoFacts
 from storage.survey import carried_streams
@@ -86,6 +89,8 @@ def join(path: Path, segments: Sequence[Path], reel: Reel, rows: Sequence[FrameR
         else:
             for packet in packets:
                 container.mux(packet)
+    if reel.video.sample_aspect != 1:
+        set_sample_aspect(path, reel.video.width, reel.video.height, reel.video.sample_aspect)
 
 
 def join_plain(
@@ -151,11 +156,12 @@ def _tags(reel: Reel) -> dict[str, str]:
 
 def _chapters(reel: Reel) -> list[Any]:
     nanoseconds = 1_000_000_000
+    shift = Fraction(_shift_ms(reel), 1000)
     return [
         {
             "id": number,
-            "start": int(chapter.start * nanoseconds),
-            "end": int(chapter.end * nanoseconds),
+            "start": int((chapter.start - shift) * nanoseconds),
+            "end": int((chapter.end - shift) * nanoseconds),
             "time_base": Fraction(1, nanoseconds),
             "metadata": {"title": chapter.title},
         }
@@ -165,7 +171,24 @@ def _chapters(reel: Reel) -> list[Any]:
 
 def _shift_ms(reel: Reel) -> int:
     """What is taken off every time so that none is negative; sound and picture keep their distance."""
-    return min(0, round(reel.start_pts * reel.time_base * 1000))
+    return min(0, floor(reel.earliest * 1000))
+
+
+def as_delivered(reel: Reel, rows: Sequence[FrameRow], master: Path) -> tuple[Reel, list[FrameRow]]:
+    """The reel and its frames as its own master has them: counted in milliseconds, nothing before zero."""
+    shift = Fraction(_shift_ms(reel), 1000)
+    times = times_ms(reel, rows)
+    told = replace(
+        reel,
+        source=str(master),
+        kind="film",
+        time_base=_MILLISECOND,
+        start_pts=times[0],
+        variable_rate=True,
+        earliest=Fraction(0),
+        chapters=tuple(replace(c, start=c.start - shift, end=c.end - shift) for c in reel.chapters),
+    )
+    return told, [replace(row, pts=time) for row, time in zip(rows, times, strict=True)]
 
 
 def times_ms(reel: Reel, rows: Sequence[FrameRow]) -> list[int]:

@@ -268,7 +268,7 @@ def luma8(picture: Picture, width: int) -> NDArray[np.uint8]:
 
 
 def display_matrix(matrix: int, height: int) -> Colorspace:
-    """The matrix to look at a film with: its own where it names BT.601 or BT.709, else by the picture's size."""
+    """The matrix to look at a film with: its own where it is BT.601 or 709, else by the picture's size."""
     if matrix in (_BT709, *_BT601):
         return Colorspace.ITU709 if matrix == _BT709 else Colorspace.ITU601
     return Colorspace.ITU709 if height > _SD_HEIGHT else Colorspace.ITU601

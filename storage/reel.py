@@ -82,6 +82,8 @@ class Reel:
     """Seconds to one tick of the frame index's `pts`."""
     start_pts: int
     variable_rate: bool
+    earliest: Fraction = Fraction(0)
+    """Seconds; when picture or sound begins. Compressed sound often starts before zero."""
     audio: tuple[AudioFacts, ...] = ()
     timecode: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
@@ -109,7 +111,9 @@ class FrameRow:
     shown: int
     """The frame whose picture stands here: itself, or the nearest good one where this one is lost."""
     damage: Literal["", "lost", "corrupt"]
-    """`lost`: could not be decoded. `corrupt`: the decoder complained and gave what it could."""
+    """`lost`: could not be decoded. `corrupt`: the decoder complained and gave what it could, or what it gives
+    is predicted from such a frame; shown as it is unless that is different each time.
+    """
 
 
 _REEL = TypeAdapter(Reel)

@@ -1,8 +1,9 @@
 """The one pass over a source at ingest: its facts, its exact frame index, its fixity."""
 
 import hashlib
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import PurePosixPath
 from typing import Any
@@ -11,7 +12,7 @@ import av
 from av.container import InputContainer
 from av.video.reformatter import Colorspace
 
-from storage.container import Decoder, Packet, film_stream, open_film
+from storage.container import Decoder, Packet, film_stream, open_film, without_adts
 from storage.errors import SourceError
 from storage.filesystem import open_input
 from storage.fixity import frame_md5, sha256_file
@@ -29,6 +30,7 @@ _FILE_TAGS = frozenset({
     "language", "timecode",
 })  # fmt: skip
 _KEPT_ERRORS = 100
+_HELD_FRAMES = 3
 _FALLBACK_RATE = Fraction(24)
 
 Progress = Callable[[int], None]
@@ -115,11 +117,20 @@ class _Sound:
         self.streams = streams
         self._hashes = {stream.index: hashlib.md5() for stream in streams}
         self._counts = {stream.index: 0 for stream in streams}
+        self.earliest: Fraction | None = None
+        """Seconds; None where no packet bears a time."""
 
     def take(self, packet: Packet) -> None:
-        if packet.size:
-            self._hashes[packet.stream.index].update(bytes(packet))
-            self._counts[packet.stream.index] += 1
+        if not packet.size:
+            return
+        is_aac = packet.stream.codec_context.name == "aac"
+        payload = without_adts(bytes(packet)) if is_aac else bytes(packet)
+        self._hashes[packet.stream.index].update(payload)
+        self._counts[packet.stream.index] += 1
+        ticks = packet.pts if packet.dts is None else packet.dts
+        if ticks is not None:
+            time = ticks * Fraction(packet.time_base)
+            self.earliest = time if self.earliest is None else min(self.earliest, time)
 
     def facts(self) -> tuple[AudioFacts, ...]:
         return tuple(
@@ -146,12 +157,15 @@ def _survey_film(source: str, rate: Fraction | None, progress: Progress) -> tupl
         unpacker = Unpacker()
         seen: list[Seen] = []
         first: av.VideoFrame | None = None
+        held = deque[av.VideoFrame](maxlen=_HELD_FRAMES)  # see `_repeatable`
         for decoded in decoder.frames(sound):
+            held.append(decoded.frame)
             first = first or decoded.frame
             if (decoded.frame.width, decoded.frame.height) != (first.width, first.height):
                 raise SourceError(
-                    f"{source}: the picture changes size at frame {len(seen)} from {first.width}x{first.height} to "
-                    f"{decoded.frame.width}x{decoded.frame.height}; split the file there"
+                    f"{source}: the picture changes size at frame {len(seen)} from "
+                    f"{first.width}x{first.height} to {decoded.frame.width}x{decoded.frame.height}; "
+                    f"split the file there"
                 )
             md5 = frame_md5(unpacker.picture(decoded.frame).planes)
             seen.append(Seen(decoded.pts, decoded.keyframe, md5, decoded.corrupt))
@@ -159,6 +173,7 @@ def _survey_film(source: str, rate: Fraction | None, progress: Progress) -> tupl
         if first is None:
             why = decoder.errors[0] if decoder.errors else "it holds no frames"
             raise SourceError(f"{source}: not one frame could be decoded ({why})")
+        seen = _repeatable(source, seen)
         raw = container.format.name in _RAW_STREAMS
         assumptions: list[str] = []
         film_rate = _film_rate(source, stream, raw, rate, assumptions)
@@ -184,6 +199,7 @@ def _survey_film(source: str, rate: Fraction | None, progress: Progress) -> tupl
             time_base=time_base,
             start_pts=rows[0].pts or 0,
             variable_rate=_is_variable(rows, step),
+            earliest=min((rows[0].pts or 0) * time_base, sound.earliest or Fraction(0)),
             audio=sound.facts(),
             timecode=_timecode(container),
             metadata=_film_tags(container.metadata),
@@ -195,6 +211,22 @@ def _survey_film(source: str, rate: Fraction | None, progress: Progress) -> tupl
             decoder_errors=tuple(decoder.errors[:_KEPT_ERRORS]),
         )
     return reel, rows
+
+
+def _repeatable(source: str, seen: list[Seen]) -> list[Seen]:
+    """What was seen, with the corrupt frames marked that a second look shows otherwise.
+
+    Some decoders leave in the holes of a broken picture what the memory held before, which depends on how
+    many frames are held on to: none here and in `read_frames`, some at the first look.
+    """
+    if not any(frame.corrupt for frame in seen):
+        return seen
+    unpacker, told = Unpacker(), list(seen)
+    with open_film(source) as container:
+        for n, decoded in enumerate(Decoder(container).frames()):
+            if seen[n].corrupt and frame_md5(unpacker.picture(decoded.frame).planes) != seen[n].md5:
+                told[n] = replace(seen[n], repeatable=False)
+    return told
 
 
 def carried_streams(container: InputContainer) -> list[Any]:
@@ -231,16 +263,18 @@ def _film_rate(
 
 
 def _promised(container: InputContainer, decoder: Decoder, rate: Fraction, size_bytes: int) -> int | None:
-    """How many frames the container promises, where the file ends before them."""
+    """How many frames the container promises, where the file breaks off before them."""
     entries = decoder.stream.index_entries
     if container.format.name.startswith(("mov", "avi")):
         cut_off = any(entry.pos + entry.size > size_bytes for entry in entries)
         return len(entries) if cut_off else None
+    # Matroska: the time at which the last frame ends.
     duration = decoder.stream.metadata.get("DURATION", "")
-    if any("ended prematurely" in error for error in decoder.errors) and duration.count(":") == 2:
-        hours, minutes, seconds = duration.split(":")
-        return round((int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)) * rate)
-    return None
+    if not decoder.stumbled or duration.count(":") != 2 or not decoder.packet_pts:
+        return None
+    hours, minutes, seconds = duration.split(":")
+    ends = int(hours) * 3600 + int(minutes) * 60 + Fraction(seconds)
+    return round((ends - min(decoder.packet_pts) * Fraction(decoder.stream.time_base or 0)) * rate)
 
 
 def _is_variable(rows: list[FrameRow], step: Fraction) -> bool:

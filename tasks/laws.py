@@ -1,8 +1,10 @@
 """The laws a delivery must keep, checked from its own files alone."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from storage.delivery import (
     CHANGES,
@@ -16,8 +18,8 @@ from storage.delivery import (
 )
 from storage.errors import StorageError
 from storage.fixity import FrameSum, frame_sum, read_framemd5
-from storage.master import times_ms
-from storage.reel import FrameRow, Reel, reel_from_json
+from storage.master import as_delivered, times_ms
+from storage.reel import Chapter, FrameRow, Reel, reel_from_json
 from storage.survey import probe
 from storage.tables import CHANGES as CHANGES_TABLE
 from storage.tables import FRAMES as FRAMES_TABLE
@@ -35,12 +37,14 @@ def check_laws(folder: Path, on_frame: Callable[[DeliveredFrame, FrameSum], None
         reel = reel_from_json((folder / REEL).read_bytes())
         rows = [FrameRow(**row) for row in from_parquet((folder / FRAMES).read_bytes(), FRAMES_TABLE)]
         changes = from_parquet((folder / CHANGES).read_bytes(), CHANGES_TABLE)
-        return [*_carried(folder, reel), *_frames(folder, reel, rows, changes, on_frame)]
+        if len(rows) != reel.frame_count:
+            return [f"{FRAMES}: holds {len(rows)} frames, the source {reel.frame_count}"]
+        return [*_carried(folder, reel, rows), *_frames(folder, reel, rows, changes, on_frame)]
     except (StorageError, OSError, ValueError) as error:
         return [str(error).splitlines()[0]]
 
 
-def _carried(folder: Path, reel: Reel) -> Iterator[str]:
+def _carried(folder: Path, reel: Reel, rows: list[FrameRow]) -> Iterator[str]:
     """Law 2, what travels beside the pictures."""
     master = probe(str(folder / MASTER))
     for name in (
@@ -59,14 +63,17 @@ def _carried(folder: Path, reel: Reel) -> Iterator[str]:
         theirs, ours = getattr(reel.video, name), getattr(master.video, name)
         if theirs != ours:
             yield f"{MASTER}: {name} is {ours}, the source's is {theirs}"
-    theirs_sound = [(sound.codec, sound.packets, sound.md5) for sound in reel.audio]
-    ours_sound = [(sound.codec, sound.packets, sound.md5) for sound in master.audio]
-    if theirs_sound != ours_sound:
-        yield f"{MASTER}: its {len(ours_sound)} sound streams are not the source's {len(theirs_sound)}"
+    for n, (theirs, ours) in enumerate(zip_longest(reel.audio, master.audio), 1):
+        if theirs is None or ours is None:
+            yield f"{MASTER}: holds {len(master.audio)} streams of sound, the source {len(reel.audio)}"
+            break
+        if (theirs.codec, theirs.packets, theirs.md5) != (ours.codec, ours.packets, ours.md5):
+            yield f"{MASTER}: the packets of sound stream {n} are not the source's"
     if reel.timecode != master.timecode:
         yield f"{MASTER}: timecode is {master.timecode}, the source's is {reel.timecode}"
-    if [c.title for c in reel.chapters] != [c.title for c in master.chapters]:
-        yield f"{MASTER}: holds {len(master.chapters)} of {len(reel.chapters)} chapters"
+    expected, _ = as_delivered(reel, rows, folder / MASTER)
+    if _marks(expected.chapters) != _marks(master.chapters):
+        yield f"{MASTER}: its {len(master.chapters)} chapters are not the source's {len(reel.chapters)}"
     kept = {key.lower(): value for key, value in (master.metadata | master.video_metadata).items()}
     lost = [
         key for key, value in (reel.metadata | reel.video_metadata).items() if kept.get(key.lower()) != value
@@ -75,20 +82,30 @@ def _carried(folder: Path, reel: Reel) -> Iterator[str]:
         yield f"{MASTER}: metadata lost: {', '.join(sorted(lost))}"
 
 
+def _marks(chapters: Sequence[Chapter]) -> list[tuple[int, int, str]]:
+    """Chapters in Matroska's whole nanoseconds."""
+    return [(int(c.start * 10**9), int(c.end * 10**9), c.title) for c in chapters]
+
+
 def _frames(
     folder: Path,
     reel: Reel,
     rows: list[FrameRow],
-    changes: list[dict[str, object]],
+    changes: list[dict[str, Any]],
     on_frame: Callable[[DeliveredFrame, FrameSum], None] | None,
 ) -> Iterator[str]:
     """Laws 2, 3 and 4, frame by frame: every picture in its place, every change in the mask and on record."""
     times = times_ms(reel, rows)
-    logged: Counter[object] = Counter(row["frame"] for row in changes)
+    logged: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for change in changes:
+        logged[change["frame"]].append(change)
     sums = read_framemd5(folder / SOURCE_SUMS).frames
     if [s.md5 for s in sums] != [row.md5 for row in rows]:
         yield f"{SOURCE_SUMS}: is not the frame index that was made at ingest"
     known = read_framemd5(folder / MASTER_SUMS).frames if (folder / MASTER_SUMS).exists() else None
+    if known is not None and len(known) != len(rows):
+        yield f"{MASTER_SUMS}: holds {len(known)} frames, the source {len(rows)}"
+        known = None
     told = count = 0
     for delivered in read_delivery(folder):
         n, count = delivered.frame, delivered.frame + 1
@@ -96,7 +113,7 @@ def _frames(
             break
         master_sum = frame_sum(delivered.master.planes)
         for problem in _frame_problems(
-            delivered, rows[n], times[n], logged[n], known[n] if known else None, master_sum
+            delivered, rows[n], times[n], logged.get(n, []), known[n] if known else None, master_sum
         ):
             told += 1
             if told <= _MOST_TOLD:
@@ -113,7 +130,7 @@ def _frame_problems(
     delivered: DeliveredFrame,
     row: FrameRow,
     time_ms: int,
-    logged: int,
+    logged: list[dict[str, Any]],
     known: FrameSum | None,
     master_sum: FrameSum,
 ) -> Iterator[str]:
@@ -121,7 +138,11 @@ def _frame_problems(
         yield "changed outside the mask, or the replaced pixels are not the source's"
     if delivered.time_ms != time_ms:
         yield f"stands at {delivered.time_ms} ms, the source's at {time_ms} ms"
-    if delivered.mask_HW.any() and not logged:
-        yield "was changed and the change log has no row for it"
+    unlogged_HW = delivered.mask_HW > 0
+    for change in logged:
+        across = slice(change["x"], change["x"] + change["width"])
+        unlogged_HW[change["y"] : change["y"] + change["height"], across] = False
+    if unlogged_HW.any():
+        yield "was changed where the change log has no row for it"
     if known and known.md5 != master_sum.md5:
         yield f"is not the picture of {MASTER_SUMS}"

@@ -147,7 +147,14 @@ class Pool:
                 "include_dashboard": False,
                 "object_store_memory": _OBJECT_STORE_BYTES,
             }
-        ray.init(**options)
+        try:
+            ray.init(**options)
+        except ConnectionError as error:
+            raise PoolError(
+                f"no Ray cluster answers at RAY_ADDRESS={os.environ.get('RAY_ADDRESS')} "
+                f"(RAY_AUTH_MODE={os.environ.get('RAY_AUTH_MODE', 'unset')}; where the cluster asks for a token, "
+                "set it to token); unset RAY_ADDRESS to work on this machine alone"
+            ) from error
 
     def _new_actor(self, ray: Any) -> Any:
         gpus = 1 if ray.cluster_resources().get("GPU") else 0

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from av.error import FFmpegError
@@ -11,7 +11,7 @@ from storage.delivery import FRAMES, MASTER, REEL, read_delivery
 from storage.errors import VaultError
 from storage.filesystem import first_line
 from storage.fixity import frame_md5
-from storage.master import Ffv1Writer, join
+from storage.master import Ffv1Writer, as_delivered, join
 from storage.pixels import Picture
 from storage.reel import FrameRow, reel_from_json
 from storage.tables import FRAMES as FRAMES_TABLE
@@ -56,7 +56,7 @@ def revert_delivery(delivery: str, output: str, shots: str | None = None) -> Rev
         with Ffv1Writer(pictures, reel.video) as writer:
             for picture in _pictures(folder, rows, chosen):
                 writer.write(picture)
-        join(partial, [pictures], replace(reel, source=str(folder / MASTER), kind="film"), rows)
+        join(partial, [pictures], *as_delivered(reel, rows, folder / MASTER))
         partial.replace(target)
     except FFmpegError as error:
         raise VaultError(f"{output}: cannot be written ({first_line(error)})") from error

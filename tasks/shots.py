@@ -31,7 +31,9 @@ def find_shots(vault: Vault, reel: IngestedReel, cut_list: str | None, progress:
     """
     known = known_shots(vault, reel, cut_list)
     if cut_list and known:
-        vault.write(_by_hand(reel), _to_table(known))
+        kept = _to_table(known)
+        if not vault.exists(_by_hand(reel)) or vault.read(_by_hand(reel)) != kept:
+            vault.write(_by_hand(reel), kept)
     if known is None:
         known = _detect(reel, progress)
         vault.write(_detected(reel), _to_table(known))

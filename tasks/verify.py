@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.delivery import REEL
+from storage.delivery import FILES, REEL
 from storage.errors import StorageError, VaultError
 from storage.filesystem import is_local
 from storage.fixity import check_bag
@@ -48,6 +48,11 @@ def verify_delivery(delivery: Path) -> Verdict:
     """Every problem found, in one line each."""
     problems = check_bag(delivery)
     folder = delivery / PAYLOAD
+    problems += [
+        f"missing: {PAYLOAD}/{name}: no delivery is whole without it"
+        for name in FILES
+        if not (folder / name).is_file()
+    ]
     problems += check_laws(folder)
     checked = False
     try:

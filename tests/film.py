@@ -1,12 +1,14 @@
 """Synthetic film for every test: procedural reels with known shots, transitions and damage.
 
-Nothing here is filmed: textures, buildings and blob-shaped people are drawn from a seed, cut together the way
-reels are (hard cuts, cut-ins on the same set, dissolves, fades), and damaged the way prints are. The tonality is that
-of a faded print (standard deviation 25-42 grey levels). Arrays are grey, uint8 unless asked for uint16, shape (H, W).
+Nothing here is filmed: textures, buildings and blob-shaped people are drawn from a seed, cut together the
+way reels are (hard cuts, cut-ins on the same set, dissolves, fades), and damaged the way prints are. The
+tonality is that of a faded print (standard deviation 25-42 grey levels). Arrays are grey, uint8 unless
+asked for uint16, shape (H, W).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import cv2
 import numpy as np
@@ -21,7 +23,8 @@ CAMERAS: tuple[Camera, ...] = ("static", "static", "handheld", "pan", "whip", "z
 
 @dataclass(frozen=True)
 class Edit:
-    """One true transition: frames [start, end) are mixed; a hard cut has start == end == the new shot's first."""
+    """One true transition: frames [start, end) are mixed; a hard cut has start == end == the new shot's
+    first."""
 
     start: int
     end: int
@@ -33,7 +36,8 @@ class Damage:
     """How badly the print is worn."""
 
     flicker: float = 0.0
-    """Standard deviation of the frame's gain, 0 is none, 0.1 is strong; the lamp's offset and a slope come with it."""
+    """Standard deviation of the frame's gain, 0 is none, 0.1 is strong; the lamp's offset and a slope come
+    with it."""
     dirt: float = 0.0
     """Mean number of blotches per frame, black and white, none older than one frame."""
     grain: float = 0.0
@@ -116,7 +120,7 @@ def fade_tonality(picture: Grey, std: float, mean: float) -> Grey:
     return scaled
 
 
-# -- the set and the camera ----------------------------------------------------------------------------------------
+# -- the set and the camera --------------------------------------------------------------------------------
 
 
 def _clouds(rng: np.random.Generator, height: int, width: int) -> Grey:
@@ -142,7 +146,9 @@ def _stage(rng: np.random.Generator, height: int, width: int) -> Grey:
         step = int(rng.integers(5, 14))
         for x in range(left + 3, left + wide - 3, step):
             for y in range(max(top, 0) + 3, top + tall - 3, step):
-                cv2.rectangle(stage, (x, y), (x + step // 3, y + step // 2), tone + float(rng.normal(0, 1)), -1)
+                cv2.rectangle(
+                    stage, (x, y), (x + step // 3, y + step // 2), tone + float(rng.normal(0, 1)), -1
+                )
     for _ in range(rng.integers(0, 8)):
         centre = (int(rng.integers(0, width)), int(rng.integers(0, height)))
         cv2.circle(stage, centre, int(rng.integers(4, height // 4)), float(rng.normal(0, 1.3)), -1)
@@ -225,12 +231,14 @@ def _draw(view: Grey, figure: _Figure, t: int) -> None:
     x = round(figure.x + figure.speed * t)
     sway = round(np.sin(t * 0.5 + figure.x) * figure.size * 0.08)
     body, head = int(figure.size), max(1, int(figure.size * 0.35))
-    cv2.ellipse(view, (x, round(figure.y)), (max(1, body // 2), body), sway, 0, 360, figure.tone, -1, cv2.LINE_AA)
+    cv2.ellipse(
+        view, (x, round(figure.y)), (max(1, body // 2), body), sway, 0, 360, figure.tone, -1, cv2.LINE_AA
+    )
     neck = (x + sway, round(figure.y) - body - head // 2)
     cv2.circle(view, neck, head, figure.tone * 0.4 + 0.8, -1, cv2.LINE_AA)
 
 
-# -- the edit ------------------------------------------------------------------------------------------------------
+# -- the edit ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -298,7 +306,7 @@ def _ramp(shot: list[Grey]) -> list[Grey]:
     return [((p - _BLACK) * gain + _BLACK).astype(np.float32) for p, gain in zip(shot, gains, strict=True)]
 
 
-# -- the wear ------------------------------------------------------------------------------------------------------
+# -- the wear ----------------------------------------------------------------------------------------------
 
 
 def _finish(
@@ -309,7 +317,9 @@ def _finish(
     dtype: type[np.uint8] | type[np.uint16],
 ) -> Film:
     height, width = pictures[0].shape
-    glued = {e.start + d for e in edits if e.kind == "hard" and rng.random() < damage.splices for d in (-1, 0)}
+    glued = {
+        e.start + d for e in edits if e.kind == "hard" and rng.random() < damage.splices for d in (-1, 0)
+    }
     near_edits = {e.start + d for e in edits for d in range(-2, max(e.end - e.start, 0) + 3)}
     lines = [_scratch(rng, width) for _ in range(damage.scratches)]
     gain, ruined, frames, masks = 0.0, [], [], []
@@ -397,3 +407,62 @@ def _grain(rng: np.random.Generator, height: int, width: int, sigma: float) -> G
         return np.zeros((height, width), np.float32)
     noise = cv2.GaussianBlur(rng.standard_normal((height, width)).astype(np.float32), (0, 0), 0.7)
     return (noise / noise.std() * sigma).astype(np.float32)
+
+
+# -- the mark ------------------------------------------------------------------------------------------------
+
+
+class Found(Protocol):
+    """What a detector reports: an `Edit` or anything shaped like one."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Right, wrong and missed, to be added up over reels."""
+
+    right: int = 0
+    wrong: int = 0
+    missed: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(self.right + other.right, self.wrong + other.wrong, self.missed + other.missed)
+
+    @property
+    def precision(self) -> float:
+        return self.right / max(1, self.right + self.wrong)
+
+    @property
+    def recall(self) -> float:
+        return self.right / max(1, self.right + self.missed)
+
+    @property
+    def f1(self) -> float:
+        return 2 * self.right / max(1, 2 * self.right + self.wrong + self.missed)
+
+
+def mark(found: Sequence[Found], edits: Sequence[Edit], hard: bool) -> Tally:
+    """Scores hard cuts (within one frame) or gradual ones (intersection over union of a half, kind aside).
+
+    One to one, in order; what is of the other sort counts for nothing on either side.
+    """
+    left = [e for e in edits if (e.kind == "hard") == hard]
+    mine = [f for f in found if (f.kind == "hard") == hard]
+    truths, right = len(left), 0
+    for cut in mine:
+        hits = [e for e in left if (abs(e.start - cut.start) <= 1 if hard else _overlap(cut, e) >= 0.5)]
+        if hits:
+            left.remove(hits[0])
+            right += 1
+    return Tally(right, len(mine) - right, truths - right)
+
+
+def _overlap(one: Found, other: Found) -> float:
+    common = min(one.end, other.end) - max(one.start, other.start)
+    return common / max(1, max(one.end, other.end) - min(one.start, other.start))

@@ -31,7 +31,7 @@ class BlotchSettings:
     """How far from both neighbours a pixel must be to belong to a blob, in local noise deviations."""
     floor: float = 6.0 / 255
     """Contrast, of 1, under which nothing is dirt, whatever the noise: 6/255 is hardly seen."""
-    rim_sigmas: float = 1.5
+    rim_sigmas: float = 1.0
     """How far from the neighbours' mean, and to the same side, a pixel next to a blob must be to go with it."""
     rim_px: int = 2
     """How far such pixels may be from the blob, pixels; 0 leaves soft rims standing."""

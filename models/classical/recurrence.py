@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models.classical.blotches import Blobs, Witnesses
 
 Float = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class RecurrenceSettings:
     """How far a thing may have moved in one frame, as a share of the frame's longer side; 0 looks at one place only."""
     rim_px: int = 2
     """How much of a blob's surroundings must match along with it, in pixels."""
+
+    range_share: float = 0.35
+    """How far a thing may have flown in one frame to be followed by its looks, as a share of the frame's longer side."""
+    chance: float = 0.03
+    """How many accidental triples a track may have and still count as one thing moving; 0 never follows."""
 
     def reach_px(self, height: int, width: int) -> int:
         """The reach in a frame of this size."""
@@ -85,6 +91,80 @@ def echo(blobs: Blobs, contrast_N: Float, energy_N: Float, seen: Witnesses, limi
         ]
         least_N = np.minimum(least_N, np.where(contrast_N > 0, sides[0], sides[1]))
     return (least_N * step**2 / np.maximum(energy_N, 1e-9)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What blobs look like from afar: enough to know one again in the next frame."""
+
+    centre_N2: Float
+    """(x, y), pixels."""
+    area_N: Float
+    contrast_N: Float
+    """Signed."""
+    long_N: Float
+    """Length by breadth, 1 or more."""
+    heading_N: Float
+    """Direction of the length, radians in [0, pi)."""
+
+
+def shapes(blobs: Blobs, contrast_N: Float) -> Shapes:
+    """Centres, sizes and second moments of all blobs."""
+    area_N = np.maximum(np.bincount(blobs.blob_P, minlength=blobs.count), 1)
+
+    def mean_N(values_P: Float) -> NDArray[np.float64]:
+        return np.bincount(blobs.blob_P, values_P, blobs.count) / area_N
+
+    x_N, y_N = mean_N(blobs.columns_P.astype(np.float32)), mean_N(blobs.rows_P.astype(np.float32))
+    dx_P, dy_P = blobs.columns_P - x_N[blobs.blob_P], blobs.rows_P - y_N[blobs.blob_P]
+    # A pixel is a twelfth of a square pixel wide in second moment: a single one is round.
+    xx_N, yy_N, xy_N = mean_N(dx_P**2) + 1 / 12, mean_N(dy_P**2) + 1 / 12, mean_N(dx_P * dy_P)
+    middle_N, spread_N = (xx_N + yy_N) / 2, np.hypot((xx_N - yy_N) / 2, xy_N)
+    long_N = np.sqrt((middle_N + spread_N) / np.maximum(middle_N - spread_N, 1e-3))
+    heading_N = (0.5 * np.arctan2(2 * xy_N, xx_N - yy_N)) % np.pi
+    return Shapes(
+        np.stack([x_N, y_N], axis=1).astype(np.float32),
+        area_N.astype(np.float32),
+        contrast_N,
+        long_N.astype(np.float32),
+        heading_N.astype(np.float32),
+    )
+
+
+def on_track(here: Shapes, near: Shapes, far: Shapes, between: bool, range_px: float, chance: float) -> Mask:
+    """Which blobs have their like in two frames more, in line and evenly spaced, closer than accident would have it.
+
+    `between`: near and far are the frames before and after; else they are the next two to one side.
+    A contrario (Desolneux, Moisan, Morel 2000): with so many of its like around, how many such triples would dirt falling
+    anywhere give? Fewer than `chance`, and it is one thing moving: debris, snow, rain. Reaches far beyond what motion
+    estimation and `found_again` can follow.
+    """
+    moving_N = np.zeros(here.area_N.size, bool)
+    ground_px = np.pi * range_px**2
+    for number in range(here.area_N.size):
+        second = _like(here, number, near, range_px)
+        third = _like(here, number, far, range_px if between else 2 * range_px)
+        if not second.any() or not third.any():
+            continue
+        start, middle = here.centre_N2[number], near.centre_N2[second]
+        foreseen = 2 * start - middle if between else 2 * middle - start
+        gaps = foreseen[:, None] - far.centre_N2[third][None]
+        miss_px = float(np.sqrt((gaps**2).sum(2).min()))
+        accidents = second.sum() * third.sum() * np.pi * (miss_px + 1) ** 2 / ground_px
+        moving_N[number] = accidents < chance
+    return moving_N
+
+
+def _like(here: Shapes, number: int, there: Shapes, range_px: float) -> NDArray[np.bool_]:
+    contrast = here.contrast_N[number]
+    ratio = there.area_N / here.area_N[number]
+    strength = there.contrast_N / contrast
+    near = ((there.centre_N2 - here.centre_N2[number]) ** 2).sum(1) < range_px**2
+    like: NDArray[np.bool_] = near & (ratio > 0.4) & (ratio < 2.5) & (strength > 0.5) & (strength < 2)
+    if here.long_N[number] > 1.8:
+        turn = np.abs(there.heading_N - here.heading_N[number])
+        like &= (np.minimum(turn, np.pi - turn) < 0.35) & (there.long_N > 1.4)
+    return like
 
 
 def _ramp_across(height: int, width: int) -> Float:

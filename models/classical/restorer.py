@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from models import grain as graining
 from models import motion
-from models.classical import blotches, evidence, fill, recurrence, tone
+from models.classical import blotches, evidence, fill, recurrence, scratches, tone
 from models.classical.blotches import BlotchSettings
 from models.classical.recurrence import RecurrenceSettings
+from models.classical.scratches import ScratchSettings
 from models.classical.survey import grouped, repeats
 from models.metrics import grown
 from models.motion import MotionSettings
@@ -38,6 +39,7 @@ class ClassicalSettings:
     motion: MotionSettings = field(default_factory=MotionSettings)
     blotches: BlotchSettings = field(default_factory=BlotchSettings)
     recurrence: RecurrenceSettings = field(default_factory=RecurrenceSettings)
+    scratches: ScratchSettings = field(default_factory=ScratchSettings)
     mend_dirt: bool = True
     """Whether dirt is looked for."""
     mend_scratches: bool = True
@@ -107,6 +109,7 @@ class _Pass:
         self._settings = settings
         self._colour = footage.colour
         self._views: dict[int, _View] = {}
+        self._sights: dict[int, scratches.Sight] = {}
         self._estimator = motion.MotionEstimator()
         self._grains: list[graining.Grain] = []
         self._maker = graining.GrainMaker(settings.seed)
@@ -125,12 +128,13 @@ class _Pass:
             if last is not None and at > last:
                 return
             view = self._views[at]
-            values_CP, mask_HW, confidence_HW = self._mend(at, frame)
+            patch = self._mend(at, frame)
             for planes_CHW in view.copies:
-                yield _repair(planes_CHW, values_CP, mask_HW, confidence_HW, self._settings.feather_px)
+                yield patch.on(planes_CHW)
             frame += len(view.copies)
             at += 1
             self._views.pop(at - _REACH - 2, None)
+            self._sights.pop(at - _AHEAD - 1, None)
 
     def _arrive(self, number: int, copies: list[Planes]) -> None:
         light_HW = luma(copies[0], self._colour)
@@ -139,6 +143,10 @@ class _Pass:
         before = self._views.get(number - 1)
         if before is not None:
             before.to_next = self._estimator.between(before.proxy_hw, view.proxy_hw)
+            across_hw = before.to_next.forward_hw2[..., 0] * (light_HW.shape[1] / view.proxy_hw.shape[1])
+            self._sights[number - 1].drift_hw = cv2.resize(across_hw, (32, 16), interpolation=cv2.INTER_AREA)
+        seen = scratches.lines(light_HW, self._settings.scratches) if self._settings.mend_scratches else []
+        self._sights[number] = scratches.Sight(seen, np.zeros((16, 32), np.float32))
 
     # -- motion -------------------------------------------------------------------------------------------------------
 
@@ -182,9 +190,26 @@ class _Pass:
         found = self._views[at].measured
         if found is None:
             return np.zeros(0, np.float32)
-        others = [self._suspects(near) for near in (at - 1, at + 1) if near in self._views]
-        both_sides = at - 1 in self._views and at + 1 in self._views
-        return evidence.confidence(found, evidence.company(blobs, others), both_sides)
+        near = [self._suspects(view) for view in (at - 1, at + 1) if view in self._views]
+        company_N = evidence.company(blobs, near)
+        moving_N = self._moving(at, found.shapes)
+        return evidence.confidence(found, company_N, moving_N, len(near) == 2, blobs.labels_HW.size)
+
+    def _moving(self, at: int, shapes: recurrence.Shapes) -> Mask:
+        """Which suspects of a view are one thing flying through three frames: this one the first, middle or last."""
+        moving_N = np.zeros(shapes.area_N.size, bool)
+        settings = self._settings.recurrence
+        range_px = settings.range_share * max(self._views[at].luma_HW.shape)
+        for near, far in ((-1, 1), (1, 2), (-1, -2)):
+            if at + near not in self._views or at + far not in self._views:
+                continue
+            self._suspects(at + near), self._suspects(at + far)
+            second, third = self._views[at + near].measured, self._views[at + far].measured
+            if second is not None and third is not None:
+                moving_N |= recurrence.on_track(
+                    shapes, second.shapes, third.shapes, near == -far, range_px, settings.chance
+                )
+        return moving_N
 
     def _look(self, view: _View) -> tuple[blotches.Blobs, evidence.Evidence | None]:
         nothing = blotches.no_blobs(*view.luma_HW.shape), None
@@ -255,28 +280,52 @@ class _Pass:
 
     # -- repair -------------------------------------------------------------------------------------------------------
 
-    def _mend(self, at: int, frame: int) -> tuple[Float, Mask, Float]:
+    def _mend(self, at: int, frame: int) -> "_Patch":
+        patch = self._without_scratches(at)
+        dirt, sure_N = self._dirt(at)
+        if dirt.count:
+            self._clean(at, frame, dirt, sure_N, patch)
+        return patch
+
+    def _without_scratches(self, at: int) -> "_Patch":
+        """The frame with its scratches subtracted."""
         view = self._views[at]
+        patch = _Patch.empty(view.planes_CHW)
+        numbers = sorted(self._sights)
+        sights_T = [self._sights[number] for number in numbers]
+        height, width = view.luma_HW.shape
+        for line in scratches.scratches(sights_T, numbers.index(at), height, width, self._settings.scratches):
+            mask_HW, added_CP = scratches.profile(patch.values_CHW, line, self._settings.scratches)
+            patch.values_CHW[:, mask_HW] = np.clip(patch.values_CHW[:, mask_HW] - added_CP, 0, 1)
+            patch.opacity_HW[mask_HW] = 1.0
+            # The picture under a scratch is inferred, not seen.
+            patch.confidence_HW[mask_HW] = 0.6
+            patch.kind_HW[mask_HW] = Defect.SCRATCH
+        return patch
+
+    def _dirt(self, at: int) -> tuple[blotches.Blobs, Float]:
         found, sure_N = self._suspects(at), self._sure(at)
         keep_N = sure_N >= self._settings.sure
-        dirt = found.chosen(keep_N)
+        return found.chosen(keep_N), sure_N[keep_N]
+
+    def _clean(self, at: int, frame: int, dirt: blotches.Blobs, sure_N: Float, patch: "_Patch") -> None:
+        """Fills the dirt's pixels, into the patch."""
+        view, settings = self._views[at], self._settings
         mask_HW = self._mask(view, dirt)
-        confidence_HW = np.zeros(mask_HW.shape, np.float32)
-        if not mask_HW.any():
-            return np.zeros((view.planes_CHW.shape[0], 0), np.float32), mask_HW, confidence_HW
         rows_P, columns_P = np.nonzero(mask_HW)
-        by_label = np.concatenate([[0], sure_N[keep_N]]).astype(np.float32)
-        sure_HW = by_label[dirt.labels_HW]
-        sure_HW = _spread(sure_HW, self._settings.widen_px + self._settings.blotches.rim_px)
-        hidden_HW = grown(found.mask_HW | mask_HW, 1)
-        sources = self._sources(at, hidden_HW)
-        filled, kept_P = fill.from_time(view.planes_CHW, rows_P, columns_P, hidden_HW, sources)
-        grains = self._grains * view.planes_CHW.shape[0]
-        values_CP = fill.regrained(
-            filled, kept_P, rows_P, columns_P, grains, self._maker, frame, self._settings.grain
+        by_label = np.concatenate([[0], sure_N]).astype(np.float32)
+        sure_HW = _spread(by_label[dirt.labels_HW], settings.widen_px + settings.blotches.rim_px)
+        hidden_HW = grown(self._suspects(at).mask_HW | mask_HW, 1)
+        filled, kept_P = fill.from_time(
+            view.planes_CHW, rows_P, columns_P, hidden_HW, self._sources(at, hidden_HW)
         )
-        confidence_HW[mask_HW] = np.clip(sure_HW[mask_HW] * filled.trust_P, 0.01, 1)
-        return values_CP, mask_HW, confidence_HW
+        grains = self._grains * view.planes_CHW.shape[0]
+        patch.values_CHW[:, mask_HW] = fill.regrained(
+            filled, kept_P, rows_P, columns_P, grains, self._maker, frame, settings.grain
+        )
+        patch.opacity_HW[mask_HW] = fill.feather(mask_HW, settings.feather_px)[mask_HW]
+        patch.confidence_HW[mask_HW] = np.clip(sure_HW[mask_HW] * filled.trust_P, 0.01, 1)
+        patch.kind_HW[mask_HW] = Defect.DIRT
 
     def _mask(self, view: _View, dirt: blotches.Blobs) -> Mask:
         """Dirt, what of its rims still shows, and the margin asked for."""
@@ -306,19 +355,33 @@ class _Pass:
 
 
 def _spread(values_HW: Float, px: int) -> Float:
-    import cv2
-
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * px + 1, 2 * px + 1))
-    wider: Float = cv2.dilate(values_HW, disc)
+    wider: Float = cv2.dilate(values_HW, np.ones((2 * px + 1, 2 * px + 1), np.uint8))
     return wider
 
 
-def _repair(planes_CHW: Planes, values_CP: Float, mask_HW: Mask, confidence_HW: Float, feather_px: int) -> Repair:
-    """The frame with the values laid in under the mask; a frame without a mask is handed on as it is."""
-    kind_HW = np.where(mask_HW, np.uint8(Defect.DIRT), np.uint8(Defect.NONE))
-    if not mask_HW.any():
-        return Repair(planes_CHW, mask_HW, confidence_HW, kind_HW)
-    opacity_P = fill.feather(mask_HW, feather_px)[mask_HW]
-    out_CHW = planes_CHW.copy()
-    out_CHW[:, mask_HW] += opacity_P * (values_CP - planes_CHW[:, mask_HW])
-    return Repair(out_CHW, mask_HW, confidence_HW, kind_HW)
+@dataclass(frozen=True)
+class _Patch:
+    """What is laid over a frame and its repeats."""
+
+    values_CHW: Planes
+    opacity_HW: Float
+    confidence_HW: Float
+    kind_HW: NDArray[np.uint8]
+
+    @staticmethod
+    def empty(planes_CHW: Planes) -> "_Patch":
+        """Nothing to lay over these planes yet."""
+        shape = planes_CHW.shape[1:]
+        return _Patch(
+            planes_CHW.copy(), np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.uint8)
+        )
+
+    def on(self, planes_CHW: Planes) -> Repair:
+        """The frame under this patch; bit for bit itself where the patch is clear."""
+        mask_HW = self.opacity_HW > 0
+        if not mask_HW.any():
+            return Repair(planes_CHW, mask_HW, self.confidence_HW, self.kind_HW)
+        under_CP = planes_CHW[:, mask_HW]
+        out_CHW = planes_CHW.copy()
+        out_CHW[:, mask_HW] = under_CP + self.opacity_HW[mask_HW] * (self.values_CHW[:, mask_HW] - under_CP)
+        return Repair(out_CHW, mask_HW, self.confidence_HW, self.kind_HW)

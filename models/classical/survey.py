@@ -41,8 +41,9 @@ def repeats(footage: Footage) -> list[bool]:
     run = 0
     for pair, (mean, peak) in enumerate(zip(means, peaks, strict=True)):
         first = max(0, pair - _HISTORY_PAIRS // 2)
-        usual_mean = float(np.median(means[first : first + _HISTORY_PAIRS]))
-        usual_peak = float(np.median(peaks[first : first + _HISTORY_PAIRS]))
+        # The upper quartile: where every frame is printed twice, the median pair is a repeat.
+        usual_mean = float(np.percentile(means[first : first + _HISTORY_PAIRS], 75))
+        usual_peak = float(np.percentile(peaks[first : first + _HISTORY_PAIRS], 75))
         same = mean < 0.05 / 255 or (mean < 0.3 * usual_mean and peak < 0.4 * usual_peak)
         run = run + 1 if same else 0
         if run >= _LONGEST_RUN:  # a freeze, not a repeat: bounded, so that it is never held whole

@@ -1,9 +1,11 @@
 """Dissolves: frames that are a mix of a frame before and a frame after, which no motion makes them.
 
-In a dissolve from a to b every frame is (1 - w) a + w b. The frame in the middle is then explained by its two ends
-together far better than by either alone; in a pan, a zoom or behind a passer-by it is not, unless all is blurred.
+In a dissolve from a to b every frame is (1 - w) a + w b. The frame in the middle is then explained by its
+two ends together far better than by either alone; in a pan, a zoom or behind a passer-by it is not, unless
+all is blurred.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,10 +14,10 @@ import cv2
 import numpy as np
 
 from models.shots.normalise import Picture, View
-from models.shots.similarity import correlation, matched
+from models.shots.similarity import Blend, blend, matched, weigh
 
-# Half-spans tried, in frames: dissolves of 8 to 52 frames have one that reaches from end to end, longer ones are
-# seen by their steepest part.
+# Half-spans tried, in frames: dissolves of 8 to 52 frames have one that reaches from end to end, longer
+# ones are seen by their steepest part.
 _SPANS = (4, 6, 9, 13, 18, 26)
 _LONGEST = _SPANS[-1]
 # Frames to either side over which a candidate must be the best.
@@ -30,8 +32,8 @@ class DissolveSettings:
     """What is looked at closely as a possible dissolve."""
 
     gain: float = 0.05
-    """Least share of the picture that the mix explains over the better end alone. Motion reached 0.25, so that this
-    only saves time."""
+    """Least share of the picture that the mix explains over the better end alone. Motion reached 0.25, so
+    that this only saves time."""
     explained: float = 0.4
     """Least share of the middle frame's variance that the mix explains."""
 
@@ -65,15 +67,12 @@ class Dissolve:
     end: int
     across: float
     """How well the ends match with motion allowed for, in [0, 1]; low for two shots."""
-    evenness: float
-    """Share of each tile's variance that is explained, over twelve tiles: a wipe or a passer-by is uneven."""
+    moved: Blend
+    """The mix again, tile by tile, each free to move: what a pan or a passer-by is explained by without
+    mixing."""
     misfit: float
-    """Logarithm of the middle's contrast over what half of each end would have, sign dropped; two unlike pictures
-    mixed keep 0.71 of their contrast, moved ones all."""
-    moved_gain: float
-    moved_explained: float
-    course: float
-    """One less the mean distance of the later end's weights from a straight ramp, in [0, 1]."""
+    """Logarithm of the middle's contrast over what half of each end would have, sign dropped; two unlike
+    pictures mixed keep 0.71 of their contrast, moved ones all."""
 
 
 class Dissolves:
@@ -132,7 +131,7 @@ class Dissolves:
         if alike > _ALIKE:
             return None
         ca, cb = float(np.vdot(c, a)), float(np.vdot(c, b))
-        of_a, of_b = _weights(alike, ca, cb)
+        of_a, of_b = weigh(alike, ca, cb)
         explained, alone = of_a * ca + of_b * cb, max(ca, cb, 0.0) ** 2
         if min(of_a, of_b) < 0.1 or explained < self._settings.explained:
             return None
@@ -142,42 +141,36 @@ class Dissolves:
     def _measure(self, mix: Mix) -> Dissolve:
         first, last = mix.middle - mix.span, mix.middle + mix.span
         oldest = self._seen - len(self._views)
-        across = matched(self._views[first - oldest], self._views[last - oldest])
-        a, b, c = (self._thumb(n) for n in (first, last, mix.middle))
-        assert a is not None
-        assert b is not None
-        assert c is not None
-        start, end, course = self._range(mix)
-        ends = (self._contrast(first - 1), self._contrast(last + 1))
+        a, b, c = (self._views[n - oldest] for n in (first, last, mix.middle))
+        ends = (self._contrast(first), self._contrast(last))
         expected = (ends[0] ** 2 + ends[1] ** 2 + 2 * mix.alike * ends[0] * ends[1]) ** 0.5 / 2
-        misfit = abs(float(np.log((self._contrast(mix.middle) + 1) / (expected + 1))))
-        return Dissolve(mix, start, end, across, _evenness(a, b, c), misfit, *_moved(self._views[first - oldest], self._views[last - oldest], self._views[mix.middle - oldest]), course)
+        misfit = abs(math.log((self._contrast(mix.middle) + 1) / (expected + 1)))
+        return Dissolve(mix, *self._range(mix), matched(a, b), blend(a, b, c), misfit)
 
     def _contrast(self, ordinal: int) -> float:
+        """Median of five frames': flicker goes."""
         place = ordinal - (self._seen - len(self._contrasts))
-        return float(np.median([self._contrasts[k] for k in range(place - 2, place + 3) if 0 <= k < len(self._contrasts)]))
+        near = [self._contrasts[k] for k in range(place - 2, place + 3) if 0 <= k < len(self._contrasts)]
+        return float(np.median(near))
 
-    def _range(self, mix: Mix) -> tuple[int, int, float]:
-        """Where the weight of the later shot leaves 0 and reaches 1: the ramp's middle four fifths, drawn out."""
+    def _range(self, mix: Mix) -> tuple[int, int]:
+        """Where the weight of the later shot leaves 0 and reaches 1: the middle of its ramp, drawn out."""
         spans = [s for s in _SPANS if s >= mix.span and self._gain(mix.middle, s) >= 0.8 * mix.gain]
         span = max(spans, default=mix.span)
-        a, b = self._thumb(mix.middle - span), self._thumb(mix.middle + span)
-        assert a is not None
-        assert b is not None
-        alike, weights = float(np.vdot(a, b)), []
-        for n in range(mix.middle - span, mix.middle + span + 1):
-            c = self._thumb(n)
-            assert c is not None
-            of_a, of_b = _weights(alike, float(np.vdot(c, a)), float(np.vdot(c, b)))
-            weights.append(max(0.0, of_b) / max(1e-3, max(0.0, of_a) + max(0.0, of_b)))
+        first = mix.middle - span
+        weights = [self._weight(n, first, first + 2 * span) for n in range(first, first + 2 * span + 1)]
         low = max((k for k in range(span + 1) if weights[k] < 0.15), default=0)
         high = min((k for k in range(span, 2 * span + 1) if weights[k] > 0.85), default=2 * span)
         slack = 0.15 / 0.7 * (high - low)
-        start = mix.middle - span + low - slack
-        end = mix.middle - span + high + slack
-        ramp = np.clip((np.arange(2 * span + 1) - low) / max(1, high - low), 0, 1)
-        course = 1 - float(np.mean(np.abs(np.array(weights) - ramp))) 
-        return max(0, round(start + 0.5)), min(self._seen, round(end + 0.5)), course
+        return max(0, round(first + low - slack + 0.5)), min(self._seen, round(first + high + slack + 0.5))
+
+    def _weight(self, middle: int, first: int, last: int) -> float:
+        """The later end's share of a frame, in [0, 1]."""
+        a, b, c = self._thumb(first), self._thumb(last), self._thumb(middle)
+        if a is None or b is None or c is None:
+            return 0.5
+        of_a, of_b = weigh(float(np.vdot(a, b)), float(np.vdot(c, a)), float(np.vdot(c, b)))
+        return max(0.0, of_b) / max(1e-3, max(0.0, of_a) + max(0.0, of_b))
 
     def _gain(self, middle: int, span: int) -> float:
         mix = self._mix(middle, span)
@@ -194,54 +187,3 @@ def _unit(one: Picture, two: Picture, three: Picture) -> Picture:
     median -= median.mean()
     unit: Picture = median / (np.linalg.norm(median) + 1e-6)
     return unit
-
-
-def _weights(alike: float, ca: float, cb: float) -> tuple[float, float]:
-    """Least squares of c on a and b, all of unit length, from their correlations."""
-    rest = max(1e-6, 1 - alike * alike)
-    return (ca - cb * alike) / rest, (cb - ca * alike) / rest
-
-
-def _evenness(a_HW: Picture, b_HW: Picture, c_HW: Picture) -> float:
-    shares, weights = [], []
-    for top in range(0, _THUMB[1], 8):
-        for left in range(0, _THUMB[0], 8):
-            tile = (slice(top, top + 8), slice(left, left + 8))
-            a, b, c = a_HW[tile], b_HW[tile], c_HW[tile]
-            ca, cb = correlation(c, a), correlation(c, b)
-            of_a, of_b = _weights(min(0.999, correlation(a, b)), ca, cb)
-            shares.append(of_a * ca + of_b * cb)
-            weights.append(float(np.square(a - b).sum()))
-    return float(np.average(shares, weights=np.array(weights) + 1e-9))
-
-
-def _moved(a: Picture, b: Picture, c: Picture) -> tuple[float, float]:
-    R = 10
-    pa, pb = (cv2.copyMakeBorder(x, R, R, R, R, cv2.BORDER_REFLECT_101) for x in (a, b))
-    gains, expl, ws = [], [], []
-    for y in range(0, 72, 24):
-        for x in range(0, 96, 24):
-            t = c[y:y+24, x:x+24]
-            t = t - t.mean()
-            power = float((t * t).sum()) + 1e-3
-            sa, sb = pa[y:y+24+2*R, x:x+24+2*R], pb[y:y+24+2*R, x:x+24+2*R]
-            best, alone = 0.0, 0.0
-            for s1, s2 in ((sa, sb), (sb, sa)):
-                n1, u = _fit(s1, t)
-                alone = max(alone, n1 * n1)
-                r = t - n1 * power ** .5 * u
-                n2, v = _fit(s2, r)
-                uv = float((u * v).sum())
-                cu, cv = float((t * u).sum()), float((t * v).sum())
-                o1, o2 = _weights(min(uv, .99), cu, cv)
-                if o1 > 0 and o2 > 0:
-                    best = max(best, (o1 * cu + o2 * cv) / power)
-            gains.append(max(0, best - alone)); expl.append(max(best, alone)); ws.append(min(float(t.std()), .6) + .01)
-    return float(np.average(gains, weights=ws)), float(np.average(expl, weights=ws))
-
-def _fit(area: Picture, t: Picture) -> tuple[float, Picture]:
-    m = cv2.matchTemplate(area, t, cv2.TM_CCOEFF_NORMED)
-    _, v, _, (x, y) = cv2.minMaxLoc(m)
-    p = area[y:y+24, x:x+24]
-    p = p - p.mean()
-    return max(v, 0.0), p / (float(np.linalg.norm(p)) + 1e-6)

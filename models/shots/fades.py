@@ -8,8 +8,11 @@ from numpy.typing import NDArray
 
 # How far to either side the unfaded contrast is sought, in frames; twice the longest usual fade.
 _NEIGHBOURHOOD = 72
-# The contrast counts as sunk below this share of its neighbourhood's; grain, dirt and glare leave about a tenth.
+# The contrast counts as sunk below this share of its neighbourhood's; grain, dirt and glare leave about a
+# tenth.
 _SUNK = 0.2
+# A hard cut between frames of less than this share is the grain of a fade's dark, not the end of a shot.
+_WHOLE = 0.5
 # A ramp begins where the contrast was last at this share of its plateau; flicker of 10 % stays above it.
 _PLATEAU = 0.8
 # Walking outwards, the shot is over when its contrast falls to this share of the best so far.
@@ -35,9 +38,14 @@ def find_fades(contrasts: Sequence[float], levels: Sequence[float], walls: set[i
 
     `contrasts` and `levels`: as in `View`, one per frame of the reel. `walls`: first frames after hard cuts.
     """
+    if not contrasts:
+        return []
     contrast, level = _smooth(contrasts), _smooth(levels)
     fades: list[Fade] = []
-    for first, last in _runs(_sunk(contrast)):
+    usual = _usual(contrast)
+    whole = contrast > _WHOLE * usual
+    walls = {n for n in walls if whole[n - 1] and whole[n]}
+    for first, last in _runs(contrast < _SUNK * usual):
         before, after = _side(contrast, level, first - 1, -1, walls), _side(contrast, level, last, 1, walls)
         if before is None or after is None or not (before.gradual or after.gradual):
             continue
@@ -72,7 +80,8 @@ def _side(
 
 
 def _picture(contrast: NDArray[np.float64], start: int, step: int, walls: set[int]) -> list[int]:
-    """The frames from a sunk run's border on that belong to one shot: up to a cut, or till the contrast sinks again."""
+    """The frames from a sunk run's border on that belong to one shot: up to a cut, or till the contrast
+    sinks again."""
     reach: list[int] = []
     peak = 0.0
     for n in range(start, start + step * _NEIGHBOURHOOD, step):
@@ -92,12 +101,11 @@ def _smooth(values: Sequence[float]) -> NDArray[np.float64]:
     return smooth
 
 
-def _sunk(contrast: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _usual(contrast: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The upper quartile of each frame's neighbourhood."""
     padded = np.pad(contrast, _NEIGHBOURHOOD, mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * _NEIGHBOURHOOD + 1)
-    around = np.array([np.quantile(window, 0.75) for window in windows])
-    sunk: NDArray[np.bool_] = contrast < _SUNK * around
-    return sunk
+    return np.array([np.quantile(window, 0.75) for window in windows])
 
 
 def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -1,4 +1,5 @@
-"""Hard cuts: boundaries that no picture before can be carried across, with motion, flicker and spoilt frames allowed."""
+"""Hard cuts: boundaries that no picture before can be carried across, with motion, flicker and spoilt
+frames allowed."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -7,8 +8,8 @@ from dataclasses import dataclass
 from models.shots.normalise import Picture, View
 from models.shots.similarity import correlation, matched
 
-# Frames before and after a boundary that are compared across it. Two spoilt frames in a row are bridged; a shot needs
-# three frames to be one.
+# Frames before and after a boundary that are compared across it. Two spoilt frames in a row are bridged; a
+# shot needs three frames to be one.
 _REACH = 3
 _PAIRS = [(-1, 0), (-1, 1), (-2, 0), (-2, 1), (-1, 2), (-3, 0)]
 _BEFORE = [(-2, -1), (-3, -1), (-3, -2)]
@@ -22,7 +23,8 @@ class HardSettings:
     suspicion: float = 0.75
     """Neighbours that correlate better than this are not looked at any closer. True cuts reached 0.67."""
     link: float = 0.70
-    """A boundary is no cut if any pair of frames across it matches this well, motion allowed. True cuts: 0.66."""
+    """A boundary is no cut if any pair of frames across it matches this well, motion allowed. True cuts:
+    0.66."""
     flat: float = 3.0
     """Contrast in grey levels of 255 under which a frame is blank (black leader, burnt)."""
 
@@ -72,7 +74,9 @@ class HardCuts:
             link = max(link, self._match(ordinal + before, ordinal + after))
             if link > self._settings.link:
                 return
-        within = min(max(self._match(ordinal + i, ordinal + j) for i, j in side) for side in (_BEFORE, _AFTER))
+        within = min(
+            max(self._match(ordinal + i, ordinal + j) for i, j in side) for side in (_BEFORE, _AFTER)
+        )
         yield Boundary(ordinal, neighbours, link, within)
 
     def _match(self, one: int, other: int) -> float:
