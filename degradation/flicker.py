@@ -24,4 +24,5 @@ class Flickering:
         self._uneven_hw = memory * self._uneven_hw + fresh * self._rng.normal(size=self._uneven_hw.shape)
         field = cv2.resize(self._uneven_hw.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
         gain = 1 + self._recipe.strength * self._even + self._recipe.uneven * field
-        return np.clip(gain, 0.3, 1.7).astype(np.float32)
+        limited: NDArray[np.float32] = np.clip(gain, 0.3, 1.7).astype(np.float32)
+        return limited

@@ -23,9 +23,10 @@ Mask = NDArray[np.bool_]
 def age(frames: Iterable[Planes], recipe: Recipe, seed: int) -> Iterator[tuple[Planes, Mask]]:
     """One shot made old, frame by frame: the damaged planes_CHW and damaged_HW.
 
-    The mask is True exactly where a contaminant or a scratch changed a pixel; weave, flicker and grain move every pixel
-    and are not in it. Each family draws from its own stream of numbers, frame by frame, so that the same recipe without
-    its contaminants and scratches gives the same film without the damage: the truth to compare with.
+    The mask is True exactly where a contaminant or a scratch changed a pixel; weave, flicker and grain move
+    every pixel and are not in it. Each family draws from its own stream of numbers, frame by frame, so that
+    the same recipe without its contaminants and scratches gives the same film without the damage: the truth
+    to compare with.
 
     Raises ValueError for a frame that is not float planes_CHW, or whose size changes.
     """
@@ -35,7 +36,9 @@ def age(frames: Iterable[Planes], recipe: Recipe, seed: int) -> Iterator[tuple[P
     scratching = Scratching(recipe.scratches, stream(seed, "scratches"))
     for number, planes_CHW in enumerate(frames):
         if planes_CHW.ndim != 3 or planes_CHW.dtype != np.float32:
-            raise ValueError(f"frame {number}: expected float32 planes (C, H, W), got {planes_CHW.dtype} {planes_CHW.shape}")
+            raise ValueError(
+                f"frame {number}: expected float32 (C, H, W), got {planes_CHW.dtype} {planes_CHW.shape}"
+            )
         if shape is not None and planes_CHW.shape != shape:
             raise ValueError(f"frame {number}: size changed from {shape} to {planes_CHW.shape}")
         shape = planes_CHW.shape

@@ -23,7 +23,11 @@ def with_lookalike(frames: Iterable[Planes], kind: Lookalike, seed: int) -> Iter
     for planes_CHW in frames:
         if draw is None:
             height, width = planes_CHW.shape[1:]
-            draw = _Haze(kind, height, width, rng) if kind in ("smoke", "fire") else _Swarm(kind, height, width, rng)
+            draw = (
+                _Haze(kind, height, width, rng)
+                if kind in ("smoke", "fire")
+                else _Swarm(kind, height, width, rng)
+            )
         yield draw(planes_CHW)
 
 
@@ -58,7 +62,7 @@ class _Swarm:
         for n in range(len(self._place)):
             alpha = np.zeros((height, width), np.float32)
             start, end = self._place[n], self._place[n] + 0.5 * self._velocity[n]
-            points = [tuple(int(round(v * 16)) for v in point) for point in (start, end)]
+            points = [tuple(round(float(v) * 16) for v in point) for point in (start, end)]
             thickness = max(1, round(2 * self._radius[n]))
             cv2.line(alpha, points[0], points[1], 1.0, thickness, cv2.LINE_AA, 4)
             if alpha.max() > 1:  # anti-aliased lines are drawn in 0..255 by some versions
@@ -106,4 +110,5 @@ class _Haze:
             cloud_HW += cv2.resize(rolled, (width, height), interpolation=cv2.INTER_CUBIC) / (number + 1)
         opacity_HW = np.clip(self._gain * (1 + cloud_HW), 0, 0.95) * self._where_HW
         tone = np.float32(1.0 if self._fire else 0.75)
-        return (planes_CHW + opacity_HW * (tone - planes_CHW)).astype(np.float32)
+        hazy_CHW: Planes = (planes_CHW + opacity_HW * (tone - planes_CHW)).astype(np.float32)
+        return hazy_CHW

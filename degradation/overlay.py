@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-# Opacity below this is nothing: a twenty-fifth of full contrast, less than grain. It keeps masks exact and tight.
+# Opacity below this is nothing: a twenty-fifth of full contrast, less than grain. It keeps masks exact and
+# tight.
 _FAINTEST = 0.04
 
 
@@ -39,7 +40,9 @@ def laid(planes_CHW: Float, overlays: list[Overlay]) -> tuple[Float, Mask]:
         bottom, right = min(piece.row + rows, height), min(piece.column + columns, width)
         if top >= bottom or left >= right:
             continue
-        opacity_hw = piece.opacity_hw[top - piece.row : bottom - piece.row, left - piece.column : right - piece.column]
+        opacity_hw = piece.opacity_hw[
+            top - piece.row : bottom - piece.row, left - piece.column : right - piece.column
+        ]
         opacity_hw = np.where(opacity_hw < _FAINTEST, np.float32(0), opacity_hw)
         under = out_CHW[:, top:bottom, left:right]
         under += opacity_hw * (np.float32(piece.tone) - under)

@@ -25,7 +25,10 @@ class Weaving:
             return planes_CHW
         move = np.array([[1, 0, across], [0, 1, down]])
         moved = [
-            cv2.warpAffine(plane, move, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+            cv2.warpAffine(
+                plane, move, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+            )
             for plane in planes_CHW
         ]
-        return np.clip(np.stack(moved), 0, 1).astype(np.float32)
+        out: NDArray[np.float32] = np.clip(np.stack(moved), 0, 1).astype(np.float32)
+        return out

@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if options.debug:
             raise
-        return _say(_told(error), options)
+        line, status = _told(error)
+        return _say(line, options, status)
 
 
 def _restore(options: argparse.Namespace) -> int:
@@ -168,7 +169,8 @@ def _print_outcomes(outcomes: Sequence["ReelOutcome"], as_json: bool) -> int:
 
 def _print_outcome(outcome: "ReelOutcome") -> None:
     if outcome.status == "failed":
-        print(f"{outcome.source}: not delivered: {outcome.errors[0]}", file=sys.stderr)
+        why = outcome.errors[0].removeprefix(f"{outcome.source}: ")
+        print(f"{outcome.source}: not delivered: {why}", file=sys.stderr)
         return
     print(f"{outcome.source}: {outcome.frames} frames in {outcome.shots} shots, {outcome.status}")
     print(f"  master  {outcome.master}\n  access  {outcome.access}\n  report  {outcome.report}")
@@ -178,23 +180,25 @@ def _print_outcome(outcome: "ReelOutcome") -> None:
         print(f"  {error}", file=sys.stderr)
 
 
-def _say(message: str, options: argparse.Namespace) -> int:
+def _say(message: str, options: argparse.Namespace, status: int = FAILED) -> int:
     if getattr(options, "json", False):
         print(json.dumps({"reels": [], "error": message}))
     print(f"answerprint: {message}", file=sys.stderr)
-    return FAILED
+    return status
 
 
-def _told(error: Exception) -> str:
-    """One line for people; what is not ours is named by its kind, and --debug shows the rest."""
+def _told(error: Exception) -> tuple[str, int]:
+    """One line for people and the exit status; what is not ours is named by its kind."""
     from storage.errors import StorageError
     from tasks.pool import JobFailed, PoolError
     from tasks.request import RequestError
 
     line = (str(error) or type(error).__name__).splitlines()[0]
-    if isinstance(error, StorageError | RequestError | PoolError | JobFailed):
-        return line
-    return f"{type(error).__name__}: {line} (--debug shows where)"
+    if isinstance(error, RequestError):
+        return line, USAGE
+    if isinstance(error, StorageError | PoolError | JobFailed):
+        return line, FAILED
+    return f"{type(error).__name__}: {line} (--debug shows where)", FAILED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,9 +1,11 @@
-"""The film's grain: how strong it is at each brightness, how coarse, and more of the same for repaired pixels.
+"""The film's grain: how strong it is at each brightness, how coarse, and more of the same for repaired
+pixels.
 
 Shape suffixes: H rows, W columns, P picked pixels, B brightness bins.
 
 Source: additive, signal-dependent grain as in De Stefano et al., "Grain noise generation", EURASIP JASP 2006;
-coarseness as the width of a Gaussian that gives white noise the measured correlation of horizontal neighbours.
+coarseness as the width of a Gaussian that gives white noise the measured correlation of horizontal
+neighbours.
 """
 
 from dataclasses import dataclass
@@ -36,16 +38,27 @@ class Grain:
         centres = (np.arange(BINS, dtype=np.float32) + 0.5) / BINS
         return np.interp(brightness, centres, self.sigma_B).astype(np.float32)
 
-    def toward(self, newer: "Grain", share: float) -> "Grain":
-        """A running mean: this, moved by `share` (0 to 1) towards what a newer frame shows."""
-        return Grain(
-            (1 - share) * self.sigma_B + share * newer.sigma_B,
-            (1 - share) * self.coarseness_px + share * newer.coarseness_px,
-        )
+
+NO_GRAIN = Grain(np.zeros(BINS, np.float32), 0.0)
 
 
-def measure(plane_HW: Float, brightness_HW: Float, expected_HW: Float, quiet_HW: NDArray[np.bool_]) -> Grain | None:
-    """Grain of a plane from what differs from its motion-compensated neighbours' mean, where motion is `quiet`.
+def blended(older: Grain | None, newer: Grain) -> Grain:
+    """A running mean over frames: a reel's grain changes slowly, and one frame's measure is steady to a few
+    per cent."""
+    if older is None:
+        return newer
+    share = np.float32(0.2)
+    return Grain(
+        (1 - share) * older.sigma_B + share * newer.sigma_B,
+        float((1 - share) * older.coarseness_px + share * newer.coarseness_px),
+    )
+
+
+def measure(
+    plane_HW: Float, brightness_HW: Float, expected_HW: Float, quiet_HW: NDArray[np.bool_]
+) -> Grain | None:
+    """Grain of a plane from what differs from its motion-compensated neighbours' mean, where motion is
+    `quiet`.
 
     Returns None where fewer than a thousand quiet pixels are left to measure on.
     """
@@ -90,7 +103,14 @@ class GrainMaker:
         self._seed = seed
         self._white_HW = np.random.default_rng(seed).standard_normal((_TILE, _TILE)).astype(np.float32)
 
-    def at(self, rows_P: NDArray[np.intp], columns_P: NDArray[np.intp], frame: int, plane: int, coarseness_px: float) -> Float:
+    def at(
+        self,
+        rows_P: NDArray[np.intp],
+        columns_P: NDArray[np.intp],
+        frame: int,
+        plane: int,
+        coarseness_px: float,
+    ) -> Float:
         """Unit grain at the picked pixels of a frame's plane; the same call always gives the same grain."""
         tile_HW = self._white_HW
         if coarseness_px > 0.2:

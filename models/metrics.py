@@ -75,7 +75,9 @@ def grown(mask_HW: Mask, px: int) -> Mask:
     return wider
 
 
-def squared_error(one_CHW: NDArray[np.float32], other_CHW: NDArray[np.float32], mask_HW: Mask) -> tuple[float, int]:
+def squared_error(
+    one_CHW: NDArray[np.float32], other_CHW: NDArray[np.float32], mask_HW: Mask
+) -> tuple[float, int]:
     """Sum of squared differences inside the mask over all planes, and how many values it sums."""
     difference = (one_CHW[:, mask_HW] - other_CHW[:, mask_HW]).astype(np.float64)
     return float((difference**2).sum()), difference.size

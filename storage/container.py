@@ -205,8 +205,8 @@ class _Doubt:
             self._spreads = True
         elif self._spreads and packet.is_keyframe:
             self._spreads, self._clean_from = False, packet.pts
-        leads = None not in (packet.pts, self._clean_from) and packet.pts < self._clean_from
-        if self._spreads or leads:
+        is_timed = packet.pts is not None and self._clean_from is not None
+        if self._spreads or (is_timed and packet.pts < self._clean_from):
             self._pts.add(packet.pts)
 
     def concerns(self, pts: int | None) -> bool:

@@ -54,14 +54,15 @@ def _lost(
     times = [s.pts for s in seen if s.pts is not None]
     if len(times) < len(seen) or any(a >= b for a, b in pairwise(times)):
         return []
+    believed = max(len(seen), _LEAST_BELIEVED_LOSS)
     lost = [pts for pts in packet_pts if not _near(times, pts, _SAME_FRAME * step)]
     if stumbled:
-        lost += _holes(sorted({*times, *lost}), step)
+        lost += _holes(sorted({*times, *lost}), step, believed)
     if expected:
         last = max([*times, *lost])
-        tail = expected - len(times) - len(lost)
+        tail = min(expected - len(times) - len(lost), believed + 1)
         lost += [round(last + step * n) for n in range(1, tail + 1)]
-    return [] if len(lost) > max(len(seen), _LEAST_BELIEVED_LOSS) else sorted(set(lost))
+    return [] if len(lost) > believed else sorted(set(lost))
 
 
 def _near(times: list[int], pts: int, reach: Fraction) -> bool:
@@ -69,17 +70,16 @@ def _near(times: list[int], pts: int, reach: Fraction) -> bool:
     return any(abs(times[i] - pts) < reach for i in (at - 1, at) if 0 <= i < len(times))
 
 
-def _holes(times: list[int], step: Fraction) -> list[int]:
+def _holes(times: list[int], step: Fraction, believed: int) -> list[int]:
     slack = max(step / 4, Fraction(1))
     steady = sum(abs(b - a - step) <= slack for a, b in pairwise(times))
     if steady < 0.8 * (len(times) - 1):
         return []
-    return [
-        round(a + step * n)
-        for a, b in pairwise(times)
-        if b - a > _HOLE * step
-        for n in range(1, round((b - a) / step))
-    ]
+    holes = [(a, round((b - a) / step)) for a, b in pairwise(times) if b - a > _HOLE * step]
+    # Counted before they are listed: a jump of years would fill the memory.
+    if sum(steps - 1 for _, steps in holes) > believed:
+        return []
+    return [round(a + step * n) for a, steps in holes for n in range(1, steps)]
 
 
 def _placed(rows: list[FrameRow], lost: list[int]) -> list[FrameRow]:

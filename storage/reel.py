@@ -111,8 +111,8 @@ class FrameRow:
     shown: int
     """The frame whose picture stands here: itself, or the nearest good one where this one is lost."""
     damage: Literal["", "lost", "corrupt"]
-    """`lost`: could not be decoded. `corrupt`: the decoder complained and gave what it could, or what it gives
-    is predicted from such a frame; shown as it is unless that is different each time.
+    """`lost`: could not be decoded. `corrupt`: the decoder complained and gave what it could, or the frame is
+    predicted from such a one; shown as it is unless it comes out differently each time.
     """
 
 

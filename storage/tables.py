@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.errors import VaultError
+from storage.filesystem import first_line
 
 
 def _schema(name: str, version: int, fields: list[pa.Field]) -> pa.Schema:
@@ -98,8 +99,17 @@ def to_parquet(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> bytes:
         empty = [name for name in required if row[name] is None]
         if empty:
             raise VaultError(f"table {_name(schema)}: {', '.join(sorted(empty))} may not be empty")
+    # pyarrow makes 1.5 the integer 1 without a word.
+    whole = [field.name for field in schema if pa.types.is_integer(field.type)]
+    for name in whole:
+        if any(isinstance(row[name], float) for row in rows):
+            raise VaultError(f"table {_name(schema)}: {name} may hold whole numbers only")
     buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), buffer, compression="zstd")
+    try:
+        table = pa.Table.from_pylist(rows, schema=schema)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+        raise VaultError(f"table {_name(schema)}: a row does not fit ({first_line(error)})") from error
+    pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 import psutil
 from pyarrow import fs
 
+from storage.digest import digest_of
 from storage.errors import VaultError
 from storage.filesystem import first_line, resolve, sync_tree, write_atomically
 
@@ -48,9 +49,19 @@ class Vault:
                 staging.mkdir(exist_ok=True)
                 (probe := staging / f"probe-{uuid.uuid4().hex}").write_bytes(b"answerprint")
                 probe.unlink()
-                _sweep(staging)
+                self.sweep()
         except OSError as error:
             raise VaultError(f"{self.uri}: the vault cannot be written ({first_line(error)})") from error
+
+    def sweep(self) -> None:
+        """Removes what killed processes of this machine left half-written."""
+        staging = Path(self._root, _STAGING)
+        if not self.is_local or not staging.exists():
+            return
+        for folder in staging.iterdir():
+            host, _, process = folder.name.rpartition("-")[0].rpartition("-")
+            if host == socket.gethostname() and process.isdigit() and not psutil.pid_exists(int(process)):
+                shutil.rmtree(folder, ignore_errors=True)
 
     def exists(self, key: str) -> bool:
         return bool(self._fs.get_file_info(self._path(key)).type != fs.FileType.NotFound)
@@ -70,6 +81,7 @@ class Vault:
             write_atomically(Path(path), data)
             return
         try:
+            self._fs.create_dir(path.rpartition("/")[0], recursive=True)
             with self._fs.open_output_stream(path) as stream:
                 stream.write(data)
         except OSError as error:
@@ -93,6 +105,7 @@ class Vault:
         record: the file, relative to the folder, that says that all is there; it comes last. If somebody else
         published the same key meanwhile, theirs stays: equal names mean equal bytes.
         """
+        self._path(key)
         home = Path(self._root, _STAGING) if self.is_local else Path(tempfile.gettempdir())
         folder = home / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
         try:
@@ -109,20 +122,31 @@ class Vault:
             shutil.rmtree(folder, ignore_errors=True)
 
     def path(self, key: str) -> Path:
-        """A file of the vault as a path on this machine; fetched first where the vault is elsewhere."""
+        """A file of the vault as a path on this machine; fetched first where the vault is elsewhere.
+
+        For what never changes once it is there: what was fetched before is not fetched again. Raises
+        VaultError.
+        """
+        there = self._path(key)
+        if not self.exists(key):
+            raise VaultError(f"{self.uri}/{key}: cannot be read (no such file)")
         if self.is_local:
-            return Path(self._path(key))
-        local = Path(tempfile.gettempdir(), "answerprint-cache", self._path(key).replace("..", "_"))
+            return Path(there)
+        local = Path(tempfile.gettempdir(), "answerprint-cache", digest_of([self.uri]), key)
         if not local.exists():
             local.parent.mkdir(parents=True, exist_ok=True)
             partial = local.with_name(f"{local.name}.{uuid.uuid4().hex}")
-            fs.copy_files(self._path(key), str(partial), self._fs, fs.LocalFileSystem())
+            try:
+                fs.copy_files(there, str(partial), self._fs, fs.LocalFileSystem())
+            except OSError as error:
+                raise VaultError(f"{self.uri}/{key}: cannot be read ({first_line(error)})") from error
             partial.replace(local)
         return local
 
     def url(self, key: str) -> str:
         """What a person is told: a path for a local vault, a URI for others."""
-        return self._path(key) if self.is_local else f"{self.uri.rstrip('/')}/{key}"
+        there = self._path(key)
+        return there if self.is_local else f"{self.uri.rstrip('/')}/{key}"
 
     def _path(self, key: str) -> str:
         parts = key.split("/")
@@ -146,11 +170,3 @@ class Vault:
             target = self._path(f"{key}/{path.relative_to(folder).as_posix()}")
             self._fs.create_dir(target.rpartition("/")[0], recursive=True)
             fs.copy_files(str(path), target, fs.LocalFileSystem(), self._fs)
-
-
-def _sweep(staging: Path) -> None:
-    """Removes what killed processes of this machine left behind."""
-    for folder in staging.iterdir():
-        host, _, rest = folder.name.rpartition("-")[0].rpartition("-")
-        if host == socket.gethostname() and rest.isdigit() and not psutil.pid_exists(int(rest)):
-            shutil.rmtree(folder, ignore_errors=True)

@@ -36,7 +36,7 @@ class JobFailed(Exception):
 
 
 class Worker(Protocol):
-    """What runs in each process. Errors whose class has `final = True` are not tried again."""
+    """What runs in each process. An error whose class has `final = True` is handed on and not tried again."""
 
     def run(self, job: Any, progress: Callable[[int], None]) -> Any: ...
 
@@ -56,6 +56,7 @@ class _Pending:
 class _Slot:
     actor: Any = None
     deaths: int = 0
+    last_death: str = ""
     running: _Pending | None = None
     started: float = 0.0
 
@@ -121,9 +122,8 @@ class Pool:
                 self._give_out(ray, slots)
                 self._collect(ray, slots)
                 if all(slot.deaths >= _DEATHS_IN_A_ROW for slot in slots):
-                    raise PoolError(
-                        "the workers keep dying; see Ray's logs, and try fewer of them (--workers 1)"
-                    )
+                    why = slots[0].last_death
+                    raise PoolError(f"the workers keep dying ({why}); try fewer of them (--workers 1)")
         except PoolError as error:
             self._fail(error, slots)
         except Exception as error:  # Ray's own failures have no common base
@@ -209,7 +209,10 @@ class Pool:
         except ray.exceptions.RayTaskError as error:
             slot.running = None
             cause = error.cause if isinstance(error.cause, Exception) else error
-            self._failed(pending, _first_line(cause), final=getattr(cause, "final", False))
+            if getattr(cause, "final", False):
+                pending.future.set_exception(cause)
+            else:
+                self._failed(pending, _first_line(cause))
             return
         slot.running, slot.deaths = None, 0
         pending.future.set_result(result)
@@ -218,16 +221,15 @@ class Pool:
         pending = slot.running
         assert pending
         ray.kill(slot.actor)
-        slot.running, slot.deaths = None, slot.deaths + 1
+        slot.running, slot.deaths, slot.last_death = None, slot.deaths + 1, why
         slot.actor = self._new_actor(ray)
         self._failed(pending, why)
 
-    def _failed(self, pending: _Pending, why: str, final: bool = False) -> None:
+    def _failed(self, pending: _Pending, why: str) -> None:
         pending.failures += 1
         pending.ref = None
-        if final or pending.failures >= _TRIES:
-            tries = "" if final else f" (tried {pending.failures} times)"
-            pending.future.set_exception(JobFailed(why + tries))
+        if pending.failures >= _TRIES:
+            pending.future.set_exception(JobFailed(f"{why} (tried {pending.failures} times)"))
             return
         with self._lock:
             self._waiting.append(pending)

@@ -19,5 +19,6 @@ class Run:
         return Vault(self.request.vault)
 
     def finish(self) -> None:
-        """Writes the run's ledger."""
+        """Writes the run's ledger and clears away what dead workers left."""
         self.ledger.write(self.vault)
+        self.vault.sweep()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from storage.errors import VaultError
 from storage.vault import Vault
 from tasks.deliver import RECORD
 from tasks.ingest import load, reel_key
@@ -33,8 +34,10 @@ class ReelStatus:
 
 
 def vault_status(uri: str) -> list[ReelStatus]:
-    """Every reel, by its identifier. Raises VaultError where a record cannot be read."""
+    """Every reel, by its identifier. Raises VaultError where there is no vault or a record cannot be read."""
     vault = Vault(uri)
+    if not vault.exists("reels"):
+        raise VaultError(f"{uri}: no vault there; `answerprint restore --vault {uri}` makes one")
     return [_reel_status(vault, reel_id) for reel_id in vault.folders("reels") if _known(vault, reel_id)]
 
 

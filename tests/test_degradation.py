@@ -69,7 +69,7 @@ def test_a_stronger_recipe_damages_more() -> None:
         for recipe in (LIGHT, MEDIUM, HEAVY)
     ]
     assert shares == sorted(shares)
-    assert 0 < shares[0]
+    assert shares[0] > 0
     assert shares[2] < 0.2
 
 

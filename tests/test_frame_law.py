@@ -4,6 +4,7 @@ Each row is a film of another kind, taken through ingest, restoration, delivery 
 with its source by PyAV alone.
 """
 
+import json
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
@@ -227,6 +228,28 @@ def test_an_image_sequence_comes_through(name, tmp_path):
     assert facts(master)["rate"] == rate
     assert all(abs(b - a - 1000 / rate) <= 1 for a, b in pairwise(times_ms(master)))
     assert check_laws(delivered.data) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "share", "frames", "damage"),
+    [
+        pytest.param(Kind(sound=("pcm_s16le",)), 0.6, 14, "lost", id="mkv"),
+        pytest.param(Kind(".avi", "mjpeg", "yuvj422p", Fraction(18)), 0.6, None, "corrupt", id="avi"),
+    ],
+)
+def test_a_film_cut_off_comes_through_with_every_frame_in_its_place(kind, share, frames, damage, tmp_path):
+    film = write_reel(tmp_path / "film", kind)
+    whole = [planes for _, planes in decoded(film)]
+    data = film.read_bytes()
+    film.write_bytes(data[: int(len(data) * share)])
+    delivered = deliver_reel(tmp_path / "vault", film)
+    rows = delivered.reel.rows
+    assert frames in (None, len(rows))
+    expected = [whole[row.shown] for row in rows]
+    assert_only_the_patch_changed(expected, [planes for _, planes in decoded(delivered.data / "master.mkv")])
+    assert_reverts(delivered, expected, tmp_path)
+    items = json.loads((delivered.data / "review.json").read_text())
+    assert f"{damage} frames" in {item["reason"] for item in items}
 
 
 def test_the_same_reel_gives_the_same_bytes(tmp_path):

@@ -267,12 +267,16 @@ def test_a_film_that_names_another_file_does_not_show_it(tmp_path):
     secret = tmp_path / "secret.bin"
     shutil.copy(film, secret)
     assert survey(str(film))[0].frame_count == 14
-    # `url ` with flags 1: the samples are in this file. Flags 0 and a name: they are in that one.
+    # `url ` with flags 1: the samples are in this file. An alias record with a path: they are in that one.
     here = (12).to_bytes(4, "big") + b"url " + (1).to_bytes(4, "big")
-    assert here in data
-    link = str(secret).encode() + b"\0"
-    there = (12 + len(link)).to_bytes(4, "big") + b"url " + bytes(4) + link
-    film.write_bytes(_with_atom(data, here, there))
+    path = str(secret).encode()
+    path += bytes(len(path) % 2)
+    alias = bytes(150) + (2).to_bytes(2, "big") + len(path).to_bytes(2, "big") + path + b"\xff\xff\0\0"
+    film.write_bytes(
+        _with_atom(data, here, (12 + len(alias)).to_bytes(4, "big") + b"alis" + bytes(4) + alias)
+    )
+    with av.open(str(film), options={"enable_drefs": "1", "use_absolute_path": "1"}) as careless:
+        assert len(list(careless.decode(video=0))) == 14
     with pytest.raises(SourceError) as caught:
         survey(str(film))
     assert str(film) in str(caught.value)

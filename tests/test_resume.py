@@ -73,8 +73,15 @@ def _kill_ray(run: "subprocess.Popen[str]") -> None:
     rays[0].kill()
 
 
-@pytest.mark.parametrize("shots_before", [0, 1, 3], ids=["in the first shot", "after one", "after three"])
-@pytest.mark.parametrize("kill", [_kill_driver, _kill_worker, _kill_ray], ids=["driver", "worker", "ray"])
+@pytest.mark.parametrize(
+    ("kill", "shots_before"),
+    [
+        pytest.param(_kill_driver, 0, id="driver, in the first shot"),
+        pytest.param(_kill_driver, 3, id="driver, after three shots"),
+        pytest.param(_kill_worker, 1, id="worker, after one shot"),
+        pytest.param(_kill_ray, 2, id="ray, after two shots"),
+    ],
+)
 def test_a_killed_run_ends_with_the_same_bytes(
     kill: Callable[["subprocess.Popen[str]"], None],
     shots_before: int,

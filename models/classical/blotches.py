@@ -2,8 +2,8 @@
 
 Shape suffixes: H rows, W columns, N blobs, P pixels of blobs.
 
-Sources: SDIp and ROD, Kokaram, "Motion Picture Restoration" (1998) and IEEE TIP 2004; the interval form (SROD), Biemond
-et al. 1999.
+Sources: SDIp and ROD, Kokaram, "Motion Picture Restoration" (1998) and IEEE TIP 2004; the interval form
+(SROD), Biemond et al. 1999.
 """
 
 from dataclasses import dataclass
@@ -23,20 +23,23 @@ class BlotchSettings:
 
     soften_px: float = 0.8
     """Sigma of the blur that frame and neighbours get alike before they are compared, pixels; 0 means none.
-    It evens out what interpolation did to the neighbours: 0.19 % of a printed T-shirt was touched without, 0.003 % with."""
+    It evens out what interpolation did to the neighbours: 0.19 % of a printed T-shirt was touched without,
+    0.003 % with."""
     seed_sigmas: float = 5.0
-    """How far outside everything its neighbours show (within a pixel) a pixel must be to start a blob, in local noise
-    deviations."""
+    """How far outside everything its neighbours show (within a pixel) a pixel must be to start a blob, in
+    local noise deviations."""
     grow_sigmas: float = 2.5
     """How far from both neighbours a pixel must be to belong to a blob, in local noise deviations."""
     floor: float = 6.0 / 255
     """Contrast, of 1, under which nothing is dirt, whatever the noise: 6/255 is hardly seen."""
     rim_sigmas: float = 1.0
-    """How far from the neighbours' mean, and to the same side, a pixel next to a blob must be to go with it."""
+    """How far from the neighbours' mean, and to the same side, a pixel next to a blob must be to go with it.
+    """
     rim_px: int = 2
     """How far such pixels may be from the blob, pixels; 0 leaves soft rims standing."""
     slope_px: float = 0.25
-    """How far motion may be off before a slope of the picture counts as a difference, in pixels; 0 trusts motion."""
+    """How far motion may be off before a slope of the picture counts as a difference, in pixels; 0 trusts
+    motion."""
     largest_share: float = 0.02
     """Largest blob, as a share of the frame; anything larger is left for a person."""
     busiest_share: float = 0.06
@@ -108,7 +111,8 @@ def no_blobs(height: int, width: int) -> Blobs:
 
 
 def find(seen: Witnesses, settings: BlotchSettings) -> Blobs:
-    """Regions of one sign that differ from both witnesses and hold a pixel outside all that these show near by."""
+    """Regions of one sign that differ from both witnesses and hold a pixel outside all that these show near
+    by."""
     height, width = seen.now_HW.shape
     square = np.ones((3, 3), np.uint8)
     lowest_HW = cv2.erode(cv2.min(seen.before_HW, seen.after_HW), square)
@@ -150,10 +154,11 @@ def rims(blobs: Blobs, seen: Witnesses, settings: BlotchSettings) -> Mask:
 
 
 def local_noise(difference_HW: Float, expected_HW: Float, sigma_HW: Float, settings: BlotchSettings) -> Float:
-    """What a difference means at each place: the most of grain, how badly motion does around here, and the slope.
+    """What a difference means at each place: the most of grain, how badly motion does around here, and the
+    slope.
 
-    How badly: the 65th percentile of the absolute difference over blocks, less any block that stands out from those
-    around it: dirt covering less than a third of a block, or one whole block, does not hide itself.
+    How badly: the 65th percentile of the absolute difference over blocks, less any block that stands out from
+    those around it: dirt covering less than a third of a block, or one whole block, does not hide itself.
     """
     height, width = difference_HW.shape
     side = max(8, min(height, width) // 16)

@@ -2,8 +2,8 @@
 
 Shape suffixes: T frames, Q quantiles, C planes, H rows, W columns.
 
-Source: scale-time equalisation, Delon, "Movie and video scale-time equalization", IEEE TIP 2006: the inverse of the
-distribution function, smoothed over time with a Gaussian.
+Source: scale-time equalisation, Delon, "Movie and video scale-time equalization", IEEE TIP 2006: the inverse
+of the distribution function, smoothed over time with a Gaussian.
 """
 
 from collections.abc import Iterator
@@ -82,8 +82,11 @@ def corrected(planes_CHW: Planes, correction: FlickerCorrection, footage: Footag
         return planes_CHW
     light_HW = luma(planes_CHW, footage.colour)
     steps = np.linspace(0, 1, 2048)
-    # Past the outermost tones known the correction fades to nothing at black and white: neither is lifted or clipped.
-    gaps = np.interp(steps, (0.0, *correction.tones_Q, 1.0), (0.0, *correction.moved_Q, 0.0)).astype(np.float32)
+    # Past the outermost tones known the correction fades to nothing at black and white: neither is lifted or
+    # clipped.
+    gaps = np.interp(steps, (0.0, *correction.tones_Q, 1.0), (0.0, *correction.moved_Q, 0.0)).astype(
+        np.float32
+    )
     moved_HW = gaps[np.clip(light_HW * 2047 + 0.5, 0, 2047).astype(np.intp)]
     if footage.colour == "rgb":
         # The same ratio for every plane keeps the hue.
@@ -108,10 +111,13 @@ def _smoothed(quantiles_TQ: NDArray[np.float64], sigma: float) -> NDArray[np.flo
         inside = (offsets + t >= 0) & (offsets + t < frames)
         x, w = offsets[inside], weights[inside]
         near_TQ = quantiles_TQ[t + x]
-        # A weighted straight line through the neighbourhood, read at its middle: keeps fades, which a mean would bend.
+        # A weighted straight line through the neighbourhood, read at its middle: keeps fades, which a mean
+        # would bend.
         mean_x = (w * x).sum() / w.sum()
         mean_Q = (w[:, None] * near_TQ).sum(0) / w.sum()
-        slope_Q = (w[:, None] * (x - mean_x)[:, None] * near_TQ).sum(0) / max((w * (x - mean_x) ** 2).sum(), 1e-9)
+        slope_Q = (w[:, None] * (x - mean_x)[:, None] * near_TQ).sum(0) / max(
+            (w * (x - mean_x) ** 2).sum(), 1e-9
+        )
         aims[t] = mean_Q - slope_Q * mean_x
     return aims
 
@@ -129,13 +135,17 @@ def _correction(
 
 
 def flicker_index(footage: Footage) -> float:
-    """How much frames differ in brightness from the mean of their neighbours, as a share of brightness; 0 is steady.
+    """How much frames differ in brightness from the mean of their neighbours, as a share of brightness; 0 is
+    steady.
 
-    The definition of film.md 3.2, over blocks of an eighth of the picture, without motion compensation: for comparing a
-    shot with itself.
+    The definition of film.md 3.2, over blocks of an eighth of the picture, without motion compensation: for
+    comparing a shot with itself.
     """
     means = np.array(
-        [cv2.resize(luma(planes, footage.colour), (8, 8), interpolation=cv2.INTER_AREA).ravel() for planes in footage]
+        [
+            cv2.resize(luma(planes, footage.colour), (8, 8), interpolation=cv2.INTER_AREA).ravel()
+            for planes in footage
+        ]
     )
     if len(means) < 3:
         return 0.0

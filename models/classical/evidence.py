@@ -35,13 +35,15 @@ class Evidence:
     texture_N: Float
     """Steepness of the ground around the blob, by its contrast, per pixel."""
     again_N: Float
-    """How badly the blob is found again in the neighbour where it is found better (`recurrence.found_again`)."""
+    """How badly the blob is found again in the neighbour where it is found better (`recurrence.found_again`).
+    """
     again_other_N: Float
     """The same in the other neighbour."""
     echo_N: Float
     """What of the blob's own kind is near by in both neighbours (`recurrence.echo`)."""
     beyond_N: Float
-    """How far the blob lies outside all tones shown within a dozen pixels, by its contrast: 0 inside, 1 at most."""
+    """How far the blob lies outside all tones shown within a dozen pixels, by its contrast: 0 inside, 1 at
+    most."""
 
     def features_NF(self, company_N: Float) -> Float:
         """The evidence as numbers a straight line can weigh; `company` as `company` below tells."""
@@ -76,21 +78,23 @@ def gather(
     blotching: BlotchSettings,
     recurring: recurrence.RecurrenceSettings,
 ) -> Evidence:
-    """Measures every blob. `here` and `there` are reliefs of this frame and of its one or two nearest neighbours."""
+    """Measures every blob; `here` and `there` are reliefs of this frame and of its nearest neighbours."""
     difference_HW = seen.now_HW - seen.expected_HW
     contrast_N = blobs.mean_N(difference_HW)
-    size_N = np.maximum(np.abs(contrast_N), 1e-6)
+    size_N: Float = np.maximum(np.abs(contrast_N), np.float32(1e-6))
     area_N = np.bincount(blobs.blob_P, minlength=blobs.count).astype(np.float32)
     energy_N = blobs.mean_N(np.square(difference_HW)) * area_N
     limit_HW = np.maximum(blotching.grow_sigmas * seen.noise_HW, 0.5 * blotching.floor)
-    differs_HW = (np.abs(seen.now_HW - seen.before_HW) > limit_HW) | (np.abs(seen.now_HW - seen.after_HW) > limit_HW)
+    differs_HW = (np.abs(seen.now_HW - seen.before_HW) > limit_HW) | (
+        np.abs(seen.now_HW - seen.after_HW) > limit_HW
+    )
     around = _surroundings(blobs)
     costs = [recurrence.found_again(blobs, energy_N, here_HW, other_HW, recurring) for other_HW in there_HW]
     reach_px = recurring.reach_px(*here_HW.shape)
     return Evidence(
         recurrence.shapes(blobs, contrast_N),
         border_N=blobs.mean_N(_border(*here_HW.shape)),
-        strength_N=size_N / np.maximum(blobs.mean_N(seen.noise_HW), 1e-6),
+        strength_N=(size_N / np.maximum(blobs.mean_N(seen.noise_HW), 1e-6)).astype(np.float32),
         split_N=blobs.mean_N(np.abs(seen.before_HW - seen.after_HW)) / size_N,
         unrest_N=around.mean_N(differs_HW.astype(np.float32)),
         edge_N=_outline(blobs).mean_N(slope(difference_HW)) / size_N,
@@ -103,7 +107,7 @@ def gather(
 
 
 def company(blobs: Blobs, others: list[Blobs]) -> Float:
-    """Per blob, the share of its neighbourhood (12 px) where something stood out in the frames before and after too.
+    """Per blob, the share of its neighbourhood (12 px) that stood out in the frames around it too.
 
     Dirt falls anywhere; what flickers, burns or flutters does so again in the same place.
     """
@@ -114,7 +118,8 @@ def company(blobs: Blobs, others: list[Blobs]) -> Float:
         blobs.mean_N(cv2.blur(other.mask_HW.astype(np.float32), side, borderType=cv2.BORDER_REFLECT_101))
         for other in others
     ]
-    return np.mean(shares, axis=0).astype(np.float32)
+    share_N: Float = np.mean(shares, axis=0).astype(np.float32)
+    return share_N
 
 
 def _beyond(seen: Witnesses) -> Float:
@@ -155,13 +160,15 @@ def _outline(blobs: Blobs) -> Blobs:
 
 def _picked(blobs: Blobs, labels_HW: NDArray[np.int32]) -> Blobs:
     rows_P, columns_P = np.nonzero(labels_HW)
-    return Blobs(labels_HW, blobs.count, rows_P, columns_P, (labels_HW[rows_P, columns_P] - 1).astype(np.intp))
+    return Blobs(
+        labels_HW, blobs.count, rows_P, columns_P, (labels_HW[rows_P, columns_P] - 1).astype(np.intp)
+    )
 
 
-# A logistic regression on 8,369 suspects (5,650 of them synthetic dirt) in fifteen clips: clean, aged three ways, and
-# with snow, confetti, rain, sparks, smoke and fire in the scene; false ones weigh by the square root of their area.
-# On clips left out: area under the ROC 0.935; at confidence 0.5, 89 % of suspected dirt's area is kept, and of what
-# is suspected on clean film a tenth.
+# A logistic regression on 8,369 suspects (5,650 of them synthetic dirt) in fifteen clips: clean, aged three
+# ways, and with snow, confetti, rain, sparks, smoke and fire in the scene; false ones weigh by the square
+# root of their area. On clips left out: area under the ROC 0.935; at confidence 0.5, 89 % of suspected dirt's
+# area is kept, and of what is suspected on clean film a tenth.
 _BIAS = -5.65
 _WEIGHTS_F = np.array(
     [
@@ -185,14 +192,18 @@ _WEIGHTS_F = np.array(
 _CAUTION = 0.4
 
 
-def confidence(found: Evidence, company_N: Float, moving_N: Mask, both_sides: bool, frame_pixels: int) -> Float:
-    """How sure each blob is dirt, in [0, 1]; `company` and `moving` (`recurrence.on_track`) come from frames around."""
+def confidence(
+    found: Evidence, company_N: Float, moving_N: Mask, both_sides: bool, frame_pixels: int
+) -> Float:
+    """How sure each blob is dirt, in [0, 1]; `company` and `moving` are what other frames say."""
     score_N = _BIAS - _CAUTION + found.features_NF(company_N) @ _WEIGHTS_F
     sure_N = 1 / (1 + np.exp(-score_N.clip(-30, 30)))
-    # Something large at the very edge is coming in or going out; the rest there is the gate's own shadow.
+    # Something large at the very edge is coming in or going out; a strip along it is the gate's own shadow.
+    shadow_N = (found.border_N > 0.5) & (found.shapes.long_N > 2.0)
     entering_N = (found.border_N > 0.02) & (found.shapes.area_N > 0.004 * frame_pixels)
-    sure_N[moving_N | (found.border_N > 0.5) | entering_N] = 0.0
+    sure_N[moving_N | shadow_N | entering_N] = 0.0
     if not both_sides:
         # Seen from one side only, something that went away looks like dirt: not more than a spot is believed.
         sure_N = 0.8 * sure_N * (found.shapes.area_N < 60)
-    return sure_N.astype(np.float32)
+    confidence_N: Float = sure_N.astype(np.float32)
+    return confidence_N

@@ -1,4 +1,5 @@
-"""What belongs under a mask: the neighbours' pixels brought here, in this frame's tone, with this film's grain.
+"""What belongs under a mask: the neighbours' pixels brought here, in this frame's tone, with this film's
+grain.
 
 Shape suffixes: C planes, H rows, W columns, P picked pixels, K neighbours.
 
@@ -16,6 +17,10 @@ from models.motion import grid
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
+Index = NDArray[np.intp]
+
+# Summed weight of all neighbours under which none can be believed; one good neighbour alone has about 1.
+_LOST = 0.05
 
 
 @dataclass(frozen=True)
@@ -43,9 +48,9 @@ class Filled:
 
 
 def from_time(
-    planes_CHW: Float, rows_P: NDArray[np.intp], columns_P: NDArray[np.intp], hidden_HW: Mask, sources: list[Source]
+    planes_CHW: Float, rows_P: Index, columns_P: Index, hidden_HW: Mask, sources: list[Source]
 ) -> tuple[Filled, Float]:
-    """Weighted neighbours at the picked pixels, and the share of one frame's grain their mean has kept (P)."""
+    """Weighted neighbours at the picked pixels, and the share of a frame's grain their mean has kept (P)."""
     channels, count = planes_CHW.shape[0], rows_P.size
     values_KCP = np.zeros((len(sources), channels, count), np.float32)
     weights_KP = np.zeros((len(sources), count), np.float32)
@@ -83,10 +88,9 @@ def _agreed(values_KCP: Float, weights_KP: Float) -> tuple[Filled, Float]:
     return Filled(values_CP, trust_P.astype(np.float32)), (share_KP**2).sum(0)
 
 
-def _tone_gap(
-    planes_CHW: Float, source: Source, rows_P: NDArray[np.intp], columns_P: NDArray[np.intp], hidden_HW: Mask
-) -> Float:
-    """Per plane, what must be added to the neighbour here (C, P): its mean gap to this frame around, off the mask."""
+def _tone_gap(planes_CHW: Float, source: Source, rows_P: Index, columns_P: Index, hidden_HW: Mask) -> Float:
+    """Per plane, what must be added to the neighbour here (C, P): its mean gap to this frame around, off the
+    mask."""
     height, width = hidden_HW.shape
     step = 2 if min(height, width) >= 128 else 1
     flow = source.flow_HW2[::step, ::step]
@@ -115,20 +119,39 @@ def sample(plane_HW: Float, at_P2: Float) -> Float:
     return picked.reshape(-1)[:count]
 
 
-def from_space(planes_CHW: Float, hidden_HW: Mask) -> Float:
-    """Every hidden pixel as a smooth continuation of what surrounds it (planes_CHW with holes filled).
+def from_space_where_lost(
+    filled: Filled, kept_P: Float, planes_CHW: Float, mask_HW: Mask, hidden_HW: Mask
+) -> tuple[Filled, Float]:
+    """The same, with a smooth continuation of the surroundings where no neighbour could say anything."""
+    lost_P = filled.trust_P < _LOST
+    if not lost_P.any():
+        return filled, kept_P
+    around_CP = continued(planes_CHW, hidden_HW)[:, mask_HW]
+    return (
+        Filled(
+            np.where(lost_P, around_CP, filled.values_CP), np.where(lost_P, np.float32(0.1), filled.trust_P)
+        ),
+        np.where(lost_P, np.float32(0), kept_P),
+    )
 
-    Normalised averages over growing windows: OpenCV's inpaint is 8-bit, or 16-bit one plane at a time, and slow.
+
+def continued(planes_CHW: Float, hidden_HW: Mask) -> Float:
+    """Planes with what is hidden filled by a smooth continuation of what is not.
+
+    Normalised averages over growing windows: OpenCV's inpainting is 8-bit, or 16-bit one plane at a time, and
+    slow.
     """
     filled = planes_CHW.copy()
     known_HW = (~hidden_HW).astype(np.float32)
+    if not known_HW.any():
+        return filled
     side = 3
-    while (known_HW < 0.5).any() and side <= 4 * max(hidden_HW.shape):
+    while (known_HW < 0.5).any():
         weight_HW = cv2.GaussianBlur(known_HW, (side, side), 0)
         ready_HW = (known_HW < 0.5) & (weight_HW > 0.15)
-        for c in range(planes_CHW.shape[0]):
-            mean_HW = cv2.GaussianBlur(filled[c] * known_HW, (side, side), 0)
-            filled[c][ready_HW] = mean_HW[ready_HW] / weight_HW[ready_HW]
+        for plane_HW in filled:
+            mean_HW = cv2.GaussianBlur(plane_HW * known_HW, (side, side), 0)
+            plane_HW[ready_HW] = mean_HW[ready_HW] / weight_HW[ready_HW]
         known_HW[ready_HW] = 1.0
         if not ready_HW.any():
             side = 2 * side + 1
@@ -141,17 +164,28 @@ def feather(mask_HW: Mask, px: int) -> Float:
         return mask_HW.astype(np.float32)
     # Distance counts from 1 at the outermost pixel of the mask.
     inward = cv2.distanceTransform(mask_HW.astype(np.uint8), cv2.DIST_L2, 3)
-    return np.clip((inward - 0.5) / px, 0.5 / px, 1).astype(np.float32) * mask_HW
+    opacity_HW: Float = np.clip((inward - 0.5) / px, 0.5 / px, 1).astype(np.float32) * mask_HW
+    return opacity_HW
 
 
 def regrained(
-    filled: Filled, kept_P: Float, rows_P: NDArray[np.intp], columns_P: NDArray[np.intp], grains: list[Grain],
-    maker: GrainMaker, frame: int, amount: float,
+    filled: Filled,
+    kept_P: Float,
+    rows_P: Index,
+    columns_P: Index,
+    grains: list[Grain],
+    patterns: list[int],
+    maker: GrainMaker,
+    frame: int,
+    amount: float,
 ) -> Float:
-    """The filled values with as much grain added as averaging took away, times `amount` (C, P)."""
+    """The filled values with as much grain added as averaging took away, times `amount` (C, P).
+
+    `patterns` numbers each plane's grain: planes of one number share it.
+    """
     missing_P = np.sqrt(np.clip(1.0 - kept_P, 0, 1))
-    out = filled.values_CP.copy()
-    for c, grain in enumerate(grains):
-        unit_P = maker.at(rows_P, columns_P, frame, c, grain.coarseness_px)
-        out[c] += amount * missing_P * grain.sigma_at(filled.values_CP[0]) * unit_P
-    return np.clip(out, 0, 1)
+    out_CP = filled.values_CP.copy()
+    for c, (grain, pattern) in enumerate(zip(grains, patterns, strict=True)):
+        unit_P = maker.at(rows_P, columns_P, frame, pattern, grain.coarseness_px)
+        out_CP[c] += amount * missing_P * grain.sigma_at(filled.values_CP[0]) * unit_P
+    return np.clip(out_CP, 0, 1)

@@ -1,10 +1,11 @@
-"""Whether the same thing stands near by in the frame before or after: then it is part of the scene, however it moved.
+"""Whether the same thing stands near by in the frame before or after: then it is part of the scene, however
+it moved.
 
 Shape suffixes: H rows, W columns, N blobs, h, w a blob's box.
 
-Dense flow fails on just what looks most like dirt: thin, small or fast things before a plain ground. What a flow field
-may not see, a search for the very shape does: dirt is there for one frame only. The idea is the five-frame rule against
-pathological motion (Corrigan, Kokaram et al. 2006-2011), with shapes for vectors.
+Dense flow fails on just what looks most like dirt: thin, small or fast things before a plain ground. What a
+flow field may not see, a search for the very shape does: dirt is there for one frame only. The idea is the
+five-frame rule against pathological motion (Corrigan, Kokaram et al. 2006-2011), with shapes for vectors.
 """
 
 from dataclasses import dataclass
@@ -24,12 +25,14 @@ class RecurrenceSettings:
     """How far and how hard to look."""
 
     reach_share: float = 0.07
-    """How far a thing may have moved in one frame, as a share of the frame's longer side; 0 looks at one place only."""
+    """How far a thing may have moved in one frame, as a share of the frame's longer side; 0 looks at one
+    place only."""
     rim_px: int = 2
     """How much of a blob's surroundings must match along with it, in pixels."""
 
     range_share: float = 0.35
-    """How far a thing may have flown in one frame to be followed by its looks, as a share of the frame's longer side."""
+    """How far a thing may have flown in one frame to be followed by its looks, as a share of the frame's
+    longer side."""
     chance: float = 0.03
     """How many accidental triples a track may have and still count as one thing moving; 0 never follows."""
 
@@ -67,11 +70,14 @@ def found_again(
     return cost_N
 
 
-def echo(blobs: Blobs, contrast_N: Float, energy_N: Float, seen: Witnesses, limit_HW: Float, reach_px: int) -> Float:
-    """Per blob, what of its own kind is near by in both neighbours and gone from here: a moving thing's trace.
+def echo(
+    blobs: Blobs, contrast_N: Float, energy_N: Float, seen: Witnesses, limit_HW: Float, reach_px: int
+) -> Float:
+    """Per blob, what of its own kind is near by in both neighbours and gone from here: a moving thing's
+    trace.
 
-    The lesser of the two sides' energy, by the blob's. A bright thing that is here now and moved was bright elsewhere:
-    there, the frame before is brighter than this one. About 0 for dirt in a quiet place.
+    The lesser of the two sides' energy, by the blob's. A bright thing that is here now and moved was bright
+    elsewhere: there, the frame before is brighter than this one. About 0 for dirt in a quiet place.
     """
     height, width = seen.now_HW.shape
     step = 2 if min(height, width) >= 128 else 1
@@ -85,7 +91,11 @@ def echo(blobs: Blobs, contrast_N: Float, energy_N: Float, seen: Witnesses, limi
         gap[np.abs(gap) < limit] = 0
         sides = [
             cv2.boxFilter(
-                np.square(np.maximum(sign * gap, 0)), -1, (side, side), normalize=False, borderType=cv2.BORDER_CONSTANT
+                np.square(np.maximum(sign * gap, 0)),
+                -1,
+                (side, side),
+                normalize=False,
+                borderType=cv2.BORDER_CONSTANT,
             )[y_N, x_N]
             for sign in (1, -1)
         ]
@@ -112,10 +122,10 @@ def shapes(blobs: Blobs, contrast_N: Float) -> Shapes:
     """Centres, sizes and second moments of all blobs."""
     area_N = np.maximum(np.bincount(blobs.blob_P, minlength=blobs.count), 1)
 
-    def mean_N(values_P: Float) -> NDArray[np.float64]:
+    def mean_N(values_P: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.bincount(blobs.blob_P, values_P, blobs.count) / area_N
 
-    x_N, y_N = mean_N(blobs.columns_P.astype(np.float32)), mean_N(blobs.rows_P.astype(np.float32))
+    x_N, y_N = mean_N(blobs.columns_P.astype(np.float64)), mean_N(blobs.rows_P.astype(np.float64))
     dx_P, dy_P = blobs.columns_P - x_N[blobs.blob_P], blobs.rows_P - y_N[blobs.blob_P]
     # A pixel is a twelfth of a square pixel wide in second moment: a single one is round.
     xx_N, yy_N, xy_N = mean_N(dx_P**2) + 1 / 12, mean_N(dy_P**2) + 1 / 12, mean_N(dx_P * dy_P)
@@ -132,12 +142,13 @@ def shapes(blobs: Blobs, contrast_N: Float) -> Shapes:
 
 
 def on_track(here: Shapes, near: Shapes, far: Shapes, between: bool, range_px: float, chance: float) -> Mask:
-    """Which blobs have their like in two frames more, in line and evenly spaced, closer than accident would have it.
+    """Which blobs have their like in two frames more, in line and evenly spaced, closer than accident would
+    have it.
 
     `between`: near and far are the frames before and after; else they are the next two to one side.
-    A contrario (Desolneux, Moisan, Morel 2000): with so many of its like around, how many such triples would dirt falling
-    anywhere give? Fewer than `chance`, and it is one thing moving: debris, snow, rain. Reaches far beyond what motion
-    estimation and `found_again` can follow.
+    A contrario (Desolneux, Moisan, Morel 2000): with so many of its like around, how many such triples would
+    dirt falling anywhere give? Fewer than `chance`, and it is one thing moving: debris, snow, rain. Reaches
+    far beyond what motion estimation and `found_again` can follow.
     """
     moving_N = np.zeros(here.area_N.size, bool)
     ground_px = np.pi * range_px**2

@@ -2,11 +2,13 @@
 
 Shape suffixes: H rows, W columns, B bands (groups of rows), S slopes, T frames.
 
-Sources: ridge test and a-contrario validation after Newson, Almansa, Gousseau, Perez, "Robust automatic line scratch
-detection in films", IEEE TIP 2014; the temporal rule (what moves with the scene is no scratch) from the same.
+Sources: ridge test and a-contrario validation after Newson, Almansa, Gousseau, Perez, "Robust automatic line
+scratch detection in films", IEEE TIP 2014; the temporal rule (what moves with the scene is no scratch) from
+the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -22,7 +24,7 @@ class ScratchSettings:
 
     widest_share: float = 0.012
     """Widest line, as a share of the frame's height (0.012 is 6 px of 480)."""
-    shortest_share: float = 0.4
+    shortest_share: float = 0.5
     """Shortest line, as a share of the height."""
     lean: float = 0.05
     """Steepest lean to either side, pixels across per pixel down (0.05 is 3 degrees)."""
@@ -32,11 +34,11 @@ class ScratchSettings:
     """Logarithm (base 10) of the lines expected by accident per frame; lower is stricter."""
     watch_frames: int = 4
     """How many frames to either side a line is followed before it is believed; 0 believes nothing."""
-    fewest_sightings: int = 5
+    fewest_sightings: int = 6
     """In how many of those frames, this one included, it must be seen."""
     wander_px: float = 0.5
-    """How much a line must wander against a scene that stands still (standard deviation), pixels at 480 rows; what
-    stands as still as a door frame is left alone."""
+    """How much a line must wander against a scene that stands still (standard deviation), pixels at 480 rows;
+    what stands as still as a door frame is left alone."""
     full_share: float = 0.8
     """How much of the height a line must run through for its wandering alone to tell."""
 
@@ -73,17 +75,22 @@ def lines(luma_HW: Float, settings: ScratchSettings) -> list[Line]:
     found: list[Line] = []
     for bright in (True, False):
         signed_BW = ridge_BW if bright else -ridge_BW
-        votes_BW = plain_BW & (signed_BW > 0) & (signed_BW >= cv2.dilate(signed_BW, np.ones((1, 5), np.uint8)))
+        votes_BW = (
+            plain_BW & (signed_BW > 0) & (signed_BW >= cv2.dilate(signed_BW, np.ones((1, 5), np.uint8)))
+        )
         found += _aligned(votes_BW, signed_BW, bright, height, settings)
     return found
 
 
 def _ridges(shrunk_BW: Float, height: int, settings: ScratchSettings) -> tuple[Float, Mask]:
-    """How far each place stands above (or below) both its sides, and where that is a ridge on level ground."""
+    """How far each place stands above (or below) both sides, and where that is a ridge on level ground."""
     half = max(1, round(0.5 * settings.widest_share * height))
     side = max(2, half)
     mean_BW = cv2.blur(shrunk_BW, (side, 1), borderType=cv2.BORDER_REPLICATE)
-    left_BW, right_BW = np.roll(mean_BW, half + side // 2 + 1, axis=1), np.roll(mean_BW, -(half + side // 2 + 1), axis=1)
+    left_BW, right_BW = (
+        np.roll(mean_BW, half + side // 2 + 1, axis=1),
+        np.roll(mean_BW, -(half + side // 2 + 1), axis=1),
+    )
     crest_BW = cv2.GaussianBlur(shrunk_BW, (3, 1), 0.7, borderType=cv2.BORDER_REPLICATE)
     ridge_BW = crest_BW - 0.5 * (left_BW + right_BW)
     size_BW = np.abs(ridge_BW)
@@ -91,7 +98,8 @@ def _ridges(shrunk_BW: Float, height: int, settings: ScratchSettings) -> tuple[F
     usual_BW = 1.25 * cv2.blur(size_BW, (61, 5), borderType=cv2.BORDER_REFLECT_101)
     level_BW = np.abs(left_BW - right_BW) < 0.7 * size_BW
     stands_BW = size_BW > np.maximum(1.5 * usual_BW, settings.floor)
-    edge = half + side + 2
+    # The outermost 3 % belong to the gate's own edge.
+    edge = max(half + side + 2, round(0.03 * shrunk_BW.shape[1]))
     stands_BW[:, :edge] = stands_BW[:, -edge:] = False
     return ridge_BW, stands_BW & level_BW
 
@@ -116,9 +124,11 @@ def _aligned(
         for start in range(0, bands - length + 1, max(1, length // 4)):
             counts_SW = totals_SBW[:, start + length] - totals_SBW[:, start]
             slope_W = counts_SW.argmax(axis=0)
-            score_W = _log_chance(counts_SW.max(axis=0), length, density_W) + np.log10(leans_S.size * width * 6.0)
-            for column in np.flatnonzero(score_W < settings.log_false_alarms):
-                best.append((float(score_W[column]), int(column), int(slope_W[column]), start, length))
+            score_W = _log_chance(counts_SW.max(axis=0), length, density_W) + np.log10(
+                leans_S.size * width * 6.0
+            )
+            for place in np.flatnonzero(score_W < settings.log_false_alarms):
+                best.append((float(score_W[place]), int(place), int(slope_W[place]), start, length))
     best.sort()
     taken: list[Line] = []
     near = 2 * settings.widest_share * height
@@ -149,7 +159,12 @@ def _measured(
     shift = float((weights * across).sum() / max(weights.sum(), 1e-9))
     scale = height / bands
     return Line(
-        column + shift, lean, bright, round(start * scale), round((start + length) * scale), float(profile.max())
+        column + shift,
+        lean,
+        bright,
+        round(start * scale),
+        round((start + length) * scale),
+        float(profile.max()),
     )
 
 
@@ -158,11 +173,13 @@ class Sight:
     """What is kept of a frame for following lines: a few numbers."""
 
     lines: list[Line]
-    drift_hw: Float
+    drift_hw: Float = field(default_factory=lambda: np.zeros((16, 32), np.float32))
     """The scene's motion across to the next frame, pixels, on a coarse grid over the frame."""
 
 
-def scratches(sights_T: list[Sight], now: int, height: int, width: int, settings: ScratchSettings) -> list[Line]:
+def scratches(
+    sights_T: list[Sight], now: int, height: int, width: int, settings: ScratchSettings
+) -> list[Line]:
     """Those lines of frame `now` (a place in `sights`) that are scratches, by the frames around it."""
     return [
         line
@@ -203,24 +220,31 @@ def _goes_with_the_gate(
     scene = np.array(
         [
             sum(_drift_at(line, sights_T[frame].drift_hw, height, width) for frame in range(first, second))
-            for first, second in zip(frames[:-1], frames[1:], strict=True)
+            for first, second in pairwise(frames)
         ]
     )
     return _apart(steps / scale, scene / scale, (line.bottom - line.top) / height, settings)
 
 
-def _apart(steps: NDArray[np.float64], scene: NDArray[np.float64], length: float, settings: ScratchSettings) -> bool:
+def _apart(
+    steps: NDArray[np.float64], scene: NDArray[np.float64], length: float, settings: ScratchSettings
+) -> bool:
     """Whether a line's steps across (pixels at 480 rows) are not the scene's."""
     moved, scene_moved, against = (float((values**2).sum()) for values in (steps, scene, steps - scene))
     # The scene weaves or pans by more than flow's error (0.7 px), and the line stays behind.
     if scene_moved > 0.5 * scene.size and moved < 0.35 * scene_moved and against > 0.5 * scene_moved:
         return True
-    # Or the line itself wanders: believed only of one that runs from top to bottom, as poles and posts seldom do, and
-    # where its steps and the scene's add up as strangers' do (panels of a weaving wall: 0.1 to 0.5; scratches: 0.8 to 1).
+    # Or the line itself wanders: believed only of one that runs from top to bottom, as poles and posts seldom
+    # do, and where its steps and the scene's add up as strangers' do (panels of a weaving wall: 0.1 to 0.5;
+    # scratches: 0.8 to 1).
     strangers = against > 0.7 * (moved + scene_moved)
     # Both ways: a still line before falling ice would seem to wander against the ice.
-    wander = min(float(np.std(np.concatenate([[0.0], np.cumsum(course)]))) for course in (steps, steps - scene))
-    return length > settings.full_share and strangers and wander > settings.wander_px
+    wander = min(
+        float(np.std(np.concatenate([[0.0], np.cumsum(course)]))) for course in (steps, steps - scene)
+    )
+    # It wanders in most frames: a measurement that hops between two edges of a pillar hops now and then.
+    restless = float(np.median(np.abs(steps))) > 0.5 * settings.wander_px
+    return length > settings.full_share and strangers and restless and wander > settings.wander_px
 
 
 def _drift_at(line: Line, drift_hw: Float, height: int, width: int) -> float:
@@ -235,10 +259,11 @@ def _drift_at(line: Line, drift_hw: Float, height: int, width: int) -> float:
 
 
 def profile(planes_CHW: Float, line: Line, settings: ScratchSettings) -> tuple[Mask, Float]:
-    """Where a scratch shows (H, W), and what it adds to each plane there (C, P): subtract it, and the film is under it.
+    """Where a scratch shows (H, W), and what it adds to each plane there (C, P): subtract it, and the film is
+    under it.
 
-    Rows are straightened along the line; what rises over the straight join of both sides, averaged along the line, is
-    the scratch; grain and texture, which do not run along it, stay.
+    Rows are straightened along the line; what rises over the straight join of both sides, averaged along the
+    line, is the scratch; grain and texture, which do not run along it, stay.
     """
     channels, height, width = planes_CHW.shape
     half = max(1.0, 0.5 * settings.widest_share * height)
@@ -277,7 +302,9 @@ def profile(planes_CHW: Float, line: Line, settings: ScratchSettings) -> tuple[M
 def _along(rise: Float, height: int) -> Float:
     sigma = max(1.0, height * 6 / 480)
     size = 2 * round(2.5 * sigma) + 1
-    smooth: Float = cv2.GaussianBlur(rise, (1, size), sigmaX=1, sigmaY=sigma, borderType=cv2.BORDER_REFLECT_101)
+    smooth: Float = cv2.GaussianBlur(
+        rise, (1, size), sigmaX=1, sigmaY=sigma, borderType=cv2.BORDER_REFLECT_101
+    )
     return smooth
 
 

@@ -2,7 +2,8 @@
 
 Shape suffixes: C planes, H rows, W columns, h, w a shrunken picture, T frames.
 
-Source: the scheme of film.md 4.5: global motion, its fast part (under about half a second) taken out, nothing cropped.
+Source: the scheme of film.md 4.5: global motion, its fast part (under about half a second) taken out, nothing
+cropped.
 """
 
 from collections.abc import Iterator
@@ -43,13 +44,15 @@ class Shift:
     down_px: float
     """How far it was moved down."""
     support: float
-    """Share of the picture that moved as one with the frame before, 0 to 1: how far the measurement can be trusted."""
+    """Share of the picture that moved as one with the frame before, 0 to 1: how far the measurement can be
+    trusted."""
 
 
 def stabilise(footage: Footage, settings: StabiliseSettings | None = None) -> tuple[Footage, list[Shift]]:
     """The shot with its weave taken out, readable again and again, and how far each frame was moved.
 
-    Looks at all frames once. Size and frame count stay; edges that come into view repeat the outermost pixels.
+    Looks at all frames once. Size and frame count stay; edges that come into view repeat the outermost
+    pixels.
     """
     settings = settings or StabiliseSettings()
     steps_T2, support_T = _steps(footage, settings)
@@ -76,7 +79,9 @@ def shifted(planes_CHW: Planes, shift: Shift) -> Planes:
     height, width = planes_CHW.shape[1:]
     move = np.array([[1, 0, shift.across_px], [0, 1, shift.down_px]])
     moved = [
-        cv2.warpAffine(plane, move, (width, height), flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
+        cv2.warpAffine(
+            plane, move, (width, height), flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE
+        )
         for plane in planes_CHW
     ]
     out: Planes = np.clip(np.stack(moved), 0, 1).astype(np.float32)
@@ -84,7 +89,8 @@ def shifted(planes_CHW: Planes, shift: Shift) -> Planes:
 
 
 def _steps(footage: Footage, settings: StabiliseSettings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The background's move from each frame to the next (T, 2), full-size pixels, and the share that made it (T)."""
+    """The background's move from each frame to the next (T, 2), full-size pixels, and the share that made it
+    (T)."""
     estimator = MotionEstimator()
     motion = MotionSettings(proxy_px=settings.proxy_px)
     steps, support = [], []

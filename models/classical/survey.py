@@ -2,7 +2,8 @@
 
 Shape suffixes: h, w a shrunken picture.
 
-Step-printed silent film (16 to 24 frames a second) repeats frames, dirt and all; a repeat would vouch for its own dirt.
+Step-printed silent film (16 to 24 frames a second) repeats frames, dirt and all; a repeat would vouch for its
+own dirt.
 """
 
 from collections import deque
@@ -24,8 +25,8 @@ _HISTORY_PAIRS = 15
 def repeats(footage: Footage) -> list[bool]:
     """For each frame, whether it shows the frame before it again.
 
-    A repeat differs from its original by far less than neighbours in this part of the shot do, everywhere; a still
-    scene, where all frames are alike, has repeats only where nothing at all changed.
+    A repeat differs from its original by far less than neighbours in this part of the shot do, everywhere; a
+    still scene, where all frames are alike, has repeats only where nothing at all changed.
     """
     means, peaks = [], []
     previous: Float | None = None

@@ -8,23 +8,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
+Double = NDArray[np.float64]
 
 _KNOTS = np.array([2, 10, 25, 50, 75, 90, 98], np.float32)
 
 
 def matched(neighbour_HW: Float, now_HW: Float) -> Float:
-    """The compensated neighbour with the current frame's tone: one curve for the frame, then an offset for each place.
+    """The compensated neighbour with the current frame's tone: one curve for the frame, then an offset for
+    each place.
 
-    The curve maps quantiles to quantiles (both show the same scene); the offsets are medians over blocks and their
-    neighbours, which dirt of up to a block's size cannot move.
+    The curve maps quantiles to quantiles (both show the same scene); the offsets are medians over blocks and
+    their neighbours, which dirt of up to a block's size cannot move.
     """
     curved_HW = _curve(neighbour_HW, now_HW)
     return curved_HW + offsets(now_HW - curved_HW)
 
 
 def _curve(neighbour_HW: Float, now_HW: Float) -> Float:
-    source = np.percentile(neighbour_HW[::4, ::4], _KNOTS)
-    target = np.percentile(now_HW[::4, ::4], _KNOTS)
+    source: Double = np.percentile(neighbour_HW[::4, ::4], _KNOTS).astype(np.float64)
+    target: Double = np.percentile(now_HW[::4, ::4], _KNOTS).astype(np.float64)
     if np.abs(source - target).max() < 0.5 / 255 or source[-1] - source[0] < 8 / 255:
         return neighbour_HW
     # A table of 1024 steps is finer than any grain, and five times faster than interpolating each pixel.
@@ -34,7 +36,7 @@ def _curve(neighbour_HW: Float, now_HW: Float) -> Float:
     return neighbour_HW + gaps.astype(np.float32)[index]
 
 
-def _rising(source: NDArray[np.float64], gap: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _rising(source: Double, gap: Double) -> tuple[Double, Double]:
     keep = np.concatenate([[True], np.diff(source) > 1e-4])
     return source[keep], gap[keep]
 

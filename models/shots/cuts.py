@@ -16,9 +16,12 @@ from models.shots.opinions import Opinions, OpinionSettings
 
 __all__ = ["SURE", "Cut", "CutSettings", "Kind", "find_cuts"]
 
-# Cuts under this certainty go to the review list.
+# Cuts under this certainty go to the review list. At 10 % flicker, dirt and weave, hard cuts above it were
+# right 96 to 100 times of 100 on synthetic reels that nothing was tuned on, 96 on Tears of Steel (four
+# draws of damage).
 SURE = 0.6
-# Candidates under this certainty are dropped.
+# Candidates under this certainty are dropped. On the same damaged film that loses 3 true hard cuts of 100,
+# with 12 false ones kept; undamaged none and none.
 KEPT = 0.4
 # A shot is at least this long, in frames.
 _SHORTEST = 3
@@ -63,10 +66,14 @@ def find_cuts(frames: Iterable[NDArray[Any]], settings: CutSettings = CutSetting
 
 
 def _hard_cut(boundary: Boundary, seconds: tuple[str, ...]) -> Cut:
-    """Logistic regression over 2,061 suspected boundaries, 667 of them true (real film as it is and
-    damaged, and synthetic reels), its slope taken down by three tenths for films it has not seen."""
-    evidence = 1.8 - 2 * boundary.neighbours - 34 * boundary.link + 24 * boundary.within
-    evidence += 1.8 * ("adaptive" in seconds) + 0.6 * ("hash" in seconds)
+    """Logistic regression over 2,400 suspected boundaries, 833 of them true (real film as it is and
+    damaged, and synthetic reels), its slope taken down by three tenths for films it has not seen.
+
+    The hash has no weight: it names nearly every true cut and, at 10 % flicker, two to fifteen times as many
+    false ones.
+    """
+    evidence = 4.2 - 2.9 * boundary.neighbours - 35 * boundary.link + 22.4 * boundary.within
+    evidence += 2.3 * ("adaptive" in seconds)
     certainty = 1 / (1 + math.exp(-evidence))
     score = boundary.within - boundary.link
     return Cut(boundary.ordinal, boundary.ordinal, "hard", score, certainty, ("blocks", *seconds))
