@@ -205,8 +205,9 @@ class _Doubt:
             self._spreads = True
         elif self._spreads and packet.is_keyframe:
             self._spreads, self._clean_from = False, packet.pts
-        is_timed = packet.pts is not None and self._clean_from is not None
-        if self._spreads or (is_timed and packet.pts < self._clean_from):
+        clean_from = packet.pts if self._clean_from is None else self._clean_from
+        leads = packet.pts is not None and clean_from is not None and packet.pts < clean_from
+        if self._spreads or leads:
             self._pts.add(packet.pts)
 
     def concerns(self, pts: int | None) -> bool:

@@ -12,7 +12,8 @@ from storage.errors import SourceError
 from storage.fixity import frame_md5
 from storage.pixels import Picture, Unpacker
 from storage.reel import FrameRow, Reel
-from storage.sequence import decode_image, list_frames
+from storage.sequence import list_frames
+from storage.still import decode_image
 
 # Leading frames of an open group of pictures need the group before; one group of run-up costs little.
 _RUN_UP_KEYFRAMES = 1

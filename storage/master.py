@@ -22,8 +22,8 @@ from storage.errors import SourceError, VaultError
 from storage.filesystem import first_line
 from storage.matroska import set_sample_aspect
 from storage.pixels import Picture, PixelLayout, layout_of, to_frame
+from storage.probe import carried_streams
 from storage.reel import FrameRow, Reel, VideoFacts
-from storage.survey import carried_streams
 
 _FIELD_ORDER_OPTION = {"progressive": "progressive", "top first": "tt", "bottom first": "bb"}
 # Archives ask for 16 slices or more. The grid must fit the picture's rows (405 of them in 4:2:0 refuse 16 and

@@ -19,8 +19,8 @@ from storage.delivery import (
 from storage.errors import StorageError
 from storage.fixity import FrameSum, frame_sum, read_framemd5
 from storage.master import as_delivered, times_ms
+from storage.probe import probe
 from storage.reel import Chapter, FrameRow, Reel, reel_from_json
-from storage.survey import probe
 from storage.tables import CHANGES as CHANGES_TABLE
 from storage.tables import FRAMES as FRAMES_TABLE
 from storage.tables import from_parquet

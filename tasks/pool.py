@@ -204,7 +204,7 @@ class Pool:
         try:
             result = ray.get(ref)
         except (ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError) as error:
-            self._retire(ray, slot, f"its worker died ({_first_line(error)})")
+            self._retire(ray, slot, f"its worker died ({_reason(error)})")
             return
         except ray.exceptions.RayTaskError as error:
             slot.running = None
@@ -242,7 +242,7 @@ class Pool:
         for slot in slots:
             slot.running = None
         for pending in left:
-            pending.future.set_exception(error)
+            pending.future.set_exception(error.with_traceback(None))
 
     def _stop(self, slots: list[_Slot]) -> None:
         import ray
@@ -250,6 +250,7 @@ class Pool:
         try:
             for slot in slots:
                 ray.kill(slot.actor)
+                slot.actor = None  # a handle that outlives Ray ends the whole process when it is collected
             if self._owns_ray:
                 ray.shutdown()
         except Exception:
@@ -277,6 +278,12 @@ class _Actor:
 def _default_size(ray: Any) -> int:
     resources = ray.cluster_resources()
     return max(1, int(resources.get("GPU") or resources.get("CPU", 1)))
+
+
+def _reason(error: BaseException) -> str:
+    """Why an actor is gone: Ray puts what its start raised last, and everything else first."""
+    lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[-1].strip() if "creation task" in lines[0] else lines[0]
 
 
 def _first_line(error: BaseException) -> str:

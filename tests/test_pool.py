@@ -1,5 +1,7 @@
 """The pool on real Ray: dead workers replaced, poison jobs given up and named, the rest done once."""
 
+from __future__ import annotations  # workers get the code below by value, without the names of its types
+
 import os
 import sys
 import time

@@ -10,9 +10,11 @@ import pytest
 from storage.errors import SourceError
 from storage.frames import read_frames
 from storage.index import Seen, build_index
+from storage.probe import probe
 from storage.reel import FrameRow, reel_from_json, reel_to_json
-from storage.survey import count_frames, digest_source, probe, survey
+from storage.survey import count_frames, digest_source, survey
 from tests.reels import Kind, decoded, replace, write_reel, write_stills
+from tests.test_sequence import dpx, pixels
 
 OPEN_GROUPS = {"bf": "3", "g": "6", "x264opts": "open-gop=1:keyint=6:min-keyint=6:scenecut=0"}
 FILMS = {
@@ -397,3 +399,17 @@ def test_the_index_of_milliseconds_at_an_uneven_rate():
     assert [row.frame for row in rows if row.damage] == [10, 11]
     assert isinstance(rows[10], FrameRow)
     assert abs(rows[10].pts - times[10]) <= 1
+
+
+def test_what_the_stills_say_is_kept_or_told(tmp_path):
+    """A shape of sample is carried; files left aside stand among the assumptions; the first may be broken."""
+    fields = [(1628, "II", (4, 3))]
+    for number in range(4):
+        (tmp_path / f"scan_{number}.dpx").write_bytes(dpx(pixels(3), fields=fields))
+    (tmp_path / "scan_0.dpx").write_bytes(b"SDPX")
+    (tmp_path / "leader.dpx").write_bytes(dpx(pixels(3)))
+    reel, rows = survey(str(tmp_path), Fraction(18))
+    assert reel.video.sample_aspect == Fraction(4, 3)
+    assert any("leader.dpx" in assumption for assumption in reel.assumptions)
+    assert [row.damage for row in rows] == ["lost", "", "", ""]
+    assert count_frames(str(tmp_path), Fraction(18)) == (4, reel.video)

@@ -10,7 +10,8 @@ import pytest
 
 from storage.dpx import DamagedFrame, exact_rate, parse_dpx
 from storage.errors import SourceError
-from storage.sequence import decode_image, find_sequence, is_sequence, list_frames
+from storage.sequence import find_sequence, is_sequence, list_frames
+from storage.still import decode_image
 
 WIDTH, HEIGHT = 50, 34  # 50 is no multiple of 3 or 4: rows end within a word
 

@@ -83,7 +83,7 @@ class Detector:
         near = [self.suspects(other).blobs for other in (number - 1, number + 1) if other in self._window]
         company_N = evidence.company(blobs, near)
         moving_N = self._moving(number, found.shapes, max(blobs.labels_HW.shape))
-        return evidence.confidence(found, company_N, moving_N, len(near) == 2, blobs.labels_HW.size)
+        return evidence.confidence(found, company_N, moving_N, len(near) == 2, *blobs.labels_HW.shape)
 
     def _moving(self, number: int, shapes: recurrence.Shapes, longest_px: int) -> Mask:
         """Which suspects are one thing flying through three views: this one the first, the middle or the
