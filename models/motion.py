@@ -85,8 +85,8 @@ class MotionEstimator:
     """Flow between proxies; holds only the solver."""
 
     def __init__(self) -> None:
-        # FAST takes 16 ms at 640x480; MEDIUM takes 62 ms and bends to fit the dirt itself: of synthetic dirt on
-        # five clips 40 to 78 % was found with FAST, 18 to 66 % with MEDIUM.
+        # FAST takes 16 ms at 640x480; MEDIUM takes 62 ms and bends to fit the dirt itself: of synthetic dirt
+        # on five clips 40 to 78 % was found with FAST, 18 to 66 % with MEDIUM.
         self._solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     def between(self, first_hw: Byte, second_hw: Byte) -> Pair:

@@ -1,4 +1,4 @@
-"""Killed at any point and started again, a run ends with the bytes of an undisturbed one, and does nothing twice."""
+"""Killed and started again, a run ends with the bytes of an undisturbed one, and does nothing twice."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -107,17 +107,17 @@ def test_a_killed_run_ends_with_the_same_bytes(
 
 
 def test_a_second_run_does_nothing(film: tuple[Path, Path], tmp_path: Path) -> None:
-    outcomes = []
-    for _ in range(2):
-        run = _start(film, tmp_path)
-        out, _ = run.communicate(timeout=_PATIENCE_S)
-        assert run.returncode == 0
-        outcomes.append(json.loads(out)["reels"][0])
-        stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "reels").rglob("*") if path.is_file()}
-        if len(outcomes) == 2:
-            assert stamps == first
-        first = stamps
-    assert outcomes[0] == outcomes[1]
+    first, second = (_run_and_look(film, tmp_path) for _ in range(2))
+    assert first == second
+
+
+def _run_and_look(film: tuple[Path, Path], vault: Path) -> tuple[object, dict[Path, int]]:
+    """What the run tells of its reel, and when each of the reel's files was last written."""
+    run = _start(film, vault)
+    out, err = run.communicate(timeout=_PATIENCE_S)
+    assert run.returncode == 0, err
+    stamps = {path: path.stat().st_mtime_ns for path in (vault / "reels").rglob("*") if path.is_file()}
+    return json.loads(out)["reels"][0], stamps
 
 
 def _wait_for(run: "subprocess.Popen[str]", ready: Callable[[], object]) -> None:
@@ -144,9 +144,6 @@ def _bytes_of(vault: Path) -> dict[str, str]:
 
 
 @pytest.fixture(autouse=True)
-def _quiet_prefect(
-    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
+def _quiet_prefect(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     home = tmp_path_factory.getbasetemp() / "prefect"
     monkeypatch.setenv("PREFECT_HOME", str(home))
-    yield

@@ -176,10 +176,10 @@ def _picked(blobs: Blobs, labels_HW: NDArray[np.int32]) -> Blobs:
     )
 
 
-# A logistic regression on 8,369 suspects (5,650 of them synthetic dirt) in fifteen clips: clean, aged three ways,
-# and with snow, confetti, rain, sparks, smoke and fire in the scene; false ones weigh by the square root of their
-# area. On clips left out: area under the ROC 0.929; at confidence 0.5, 90 % of suspected dirt's area is kept, and
-# of what is suspected on clean film 9 %.
+# A logistic regression on 8,369 suspects (5,650 of them synthetic dirt) in fifteen clips: clean, aged three
+# ways, and with snow, confetti, rain, sparks, smoke and fire in the scene; false ones weigh by the square
+# root of their area. On clips left out: area under the ROC 0.929; at confidence 0.5, 90 % of suspected dirt's
+# area is kept, and of what is suspected on clean film 9 %.
 _BIAS = 0.14
 _WEIGHTS_F = np.array(
     [
@@ -198,8 +198,8 @@ _WEIGHTS_F = np.array(
         4.55,  # beyond
     ]
 )
-# Not in the regression: synthetic dirt is all sharp (0.34 and more), real dirt is from 0.2 on. Smoke and moving light
-# are under 0.1.
+# Not in the regression: synthetic dirt is all sharp (0.34 and more), real dirt is from 0.2 on. Smoke and
+# moving light are under 0.1.
 _SOFTEST_EDGE, _CLEAR_EDGE = 0.08, 0.15
 # What even odds would call 0.6 is 0.5 here: harm weighs more than dirt.
 _CAUTION = 0.4
@@ -213,7 +213,7 @@ def confidence(
     sure_N = 1 / (1 + np.exp(-score_N.clip(-30, 30)))
     sure_N *= np.clip((found.edge_N - _SOFTEST_EDGE) / (_CLEAR_EDGE - _SOFTEST_EDGE), 0, 1)
     # Something large at the very edge is coming in or going out.
-    entering_N = (found.border_N > 0.02) & (found.shapes.area_N > 0.001 * height * width)
+    entering_N = (found.border_N > 0.02) & (found.shapes.area_N > 0.002 * height * width)
     shadow_N = ((found.border_N > 0.5) & (found.shapes.long_N > 2.0)) | _along_the_gate(
         found.shapes, height, width
     )
