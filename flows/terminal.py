@@ -1,7 +1,7 @@
 """What a person at a terminal sees while a run goes on: one bar a reel and stage, with its estimated end.
 
-The engines write to the process's standard error from C++ and from processes of their own; in a quiet run that
-goes to a log, and what is ours goes to the terminal.
+The engines write to standard error from C++ and from processes of their own; in a quiet run that goes to a
+log, and what is ours goes to the terminal.
 """
 
 import os

@@ -35,7 +35,7 @@ def restore_shots(
     """Every shot's output, in order; what the vault holds already is not done again.
 
     A shot that is given up is delivered as the source has it, and stays given up until `retry_failed`.
-    Raises StorageError where the source or the vault fails, PoolError, JobFailed where not even that can be done.
+    Raises StorageError where the source or the vault fails, PoolError, JobFailed where not even that works.
     """
     count = _Count(progress)
     decisions = decided(vault, reel.reel.reel_id)

@@ -1,7 +1,6 @@
 """One shot: read, restored, merged under its mask, written with its record: a worker's job."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
@@ -15,17 +14,17 @@ from av.error import FFmpegError
 import models
 import storage
 from models.catalogue import load_restorer
-from models.restorer import Card, Footage, Repair, Restorer
+from models.restorer import Card, Repair, Restorer
 from storage.digest import digest_of, digest_of_code, versions_of
 from storage.errors import VaultError
 from storage.filesystem import first_line
-from storage.frames import read_frames
 from storage.master import GREY8, Ffv1Writer
-from storage.pixels import Picture, blank, differs, floats, merge, replace
+from storage.pixels import Picture, blank, differs, merge, replace
 from storage.survey import Progress
 from storage.tables import CHANGES, to_parquet
 from storage.vault import Vault
-from tasks.changes import change_rows, step_rows
+from tasks.changes import change_rows
+from tasks.footage import ShotFootage
 from tasks.ingest import IngestedReel, load
 from tasks.request import Mode
 
@@ -106,8 +105,11 @@ def restore_shot(
 ) -> None:
     """Restores one shot and publishes it under `key`."""
     video = reel.reel.video
-    footage, steps = _footage(reel, job)
-    rows: list[dict[str, Any]] = [row for step in steps for row in step]
+    shot = ShotFootage(reel, job.start, job.end)
+    rows: list[dict[str, Any]] = []
+    footage = shot.as_it_is()
+    if job.mode == "presentation":
+        footage, rows = shot.steadied()
     touched, confidence_sum, worst = 0, 0.0, 0.0
     with vault.publishing(key, RECORD) as folder:
         with (
@@ -115,20 +117,18 @@ def restore_shot(
             Ffv1Writer(folder / "mask.mkv", video, GREY8) as masks,
             Ffv1Writer(folder / "originals.mkv", video) as originals,
         ):
-            pictures = read_frames(reel.reel, reel.rows, job.start, job.end)
-            for frame, (picture, repair) in enumerate(
-                zip(pictures, restorer.restore(footage), strict=True), job.start
-            ):
+            repairs = zip(range(job.start, job.end), restorer.restore(footage), strict=True)
+            for frame, repair in repairs:
+                picture = shot.taken(frame)
                 result = _merge(picture, repair, job.mode)
                 mask_HW = repair.mask_HW if job.mode == "preservation" else differs(picture, result)
                 restored.write(result)
                 masks.write(_mask_picture(mask_HW, repair))
                 originals.write(replace(blank(picture), picture, mask_HW))
                 rows += change_rows(frame, job.start, picture, result, repair, restorer.card)
-                share = float(repair.mask_HW.mean())
                 touched += int(repair.mask_HW.sum())
                 confidence_sum += float(repair.confidence_HW[repair.mask_HW].sum())
-                worst = max(worst, share)
+                worst = max(worst, float(repair.mask_HW.mean()))
                 progress(frame + 1 - job.start)
         (folder / "changes.parquet").write_bytes(to_parquet(rows, CHANGES))
         record = {
@@ -141,28 +141,6 @@ def restore_shot(
             "mean_confidence": confidence_sum / touched if touched else 1.0,
         }
         (folder / RECORD).write_text(json.dumps(record, indent=2, default=str) + "\n")
-
-
-def _footage(reel: IngestedReel, job: ShotJob) -> tuple[Footage, list[Iterator[dict[str, Any]]]]:
-    """The shot as restorers see it; in presentation mode steadied and deflickered first."""
-    video = reel.reel.video
-
-    def read() -> Iterator[Any]:
-        return (floats(p) for p in read_frames(reel.reel, reel.rows, job.start, job.end))
-
-    footage = Footage(read, job.frames, video.height, video.width, video.layout.colour)
-    if job.mode == "preservation":
-        return footage, []
-    from models.classical.deflicker import deflicker
-    from models.classical.stabilise import stabilise
-
-    steady, shifts = stabilise(footage)
-    even, corrections = deflicker(steady)
-    size = (video.width, video.height)
-    return even, [
-        step_rows("stabilise", shifts, job.start, size),
-        step_rows("deflicker", corrections, job.start, size),
-    ]
 
 
 def _merge(picture: Picture, repair: Repair, mode: Mode) -> Picture:

@@ -174,6 +174,8 @@ def test_a_film_comes_through(name, tmp_path):
     master = delivered.data / "master.mkv"
     assert check_laws(delivered.data) == []
     assert_only_the_patch_changed(source, [planes for _, planes in decoded(master)])
+    assert_every_frame_stands_alone(master)
+    assert_can_be_watched(delivered.data / "access.mp4", kind, delivered)
     assert_reverts_whole(delivered, source, tmp_path, film)
 
     told, carried = facts(film), facts(master)
@@ -214,6 +216,36 @@ def assert_reverts_whole(delivered, source, tmp_path, film):
         assert all(abs(our - their - shift) <= 1 for their, our in zip(theirs, ours, strict=True))
         for track in range(len(sound)):
             assert abs(first_sound_ms(copy, track) - first_sound_ms(film, track) - shift) <= 2
+
+
+def assert_every_frame_stands_alone(master):
+    """FFV1 version 3, nothing predicted from another frame: one broken frame costs one frame."""
+    with av.open(str(master)) as film:
+        stream = film.streams.video[0]
+        packets = [packet for packet in film.demux(stream) if packet.size]
+        assert stream.codec_context.name == "ffv1"
+        assert stream.codec_context.extradata
+        assert all(packet.is_keyframe for packet in packets)
+
+
+def assert_can_be_watched(access, kind, delivered):
+    """The access copy shows every frame at its time, and plays the sound to its end."""
+    with av.open(str(access)) as film:
+        shown = [frame.pts * film.streams.video[0].time_base * 1000 for frame in film.decode(video=0)]
+    expected = times_ms(delivered.data / "master.mkv")
+    assert all(abs(ours - theirs) <= 1 for ours, theirs in zip(shown, expected, strict=True))
+    seconds = kind.frames / kind.rate
+    for track in range(len(kind.sound)):
+        with av.open(str(access)) as film:
+            stream = film.streams.audio[track]
+            samples = sum(frame.samples for frame in film.decode(stream))
+            assert -0.001 < samples / stream.rate - seconds < 0.1
+    assert track_count(access) == len(kind.sound)
+
+
+def track_count(path):
+    with av.open(str(path)) as film:
+        return len(film.streams.audio)
 
 
 @pytest.mark.parametrize("name", STILLS)

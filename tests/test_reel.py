@@ -109,6 +109,20 @@ DAMAGES = {
     "FFV1 16-bit mkv with one bit flipped": (Kind(pix_fmt="gray16le"), flipped, "corrupt", True),
     "mp4 cut off, its index in front": (FRONT, truncated, "lost", True),
     "mp4 smashed": (FRONT, smashed, None, True),
+    "mp4 with long groups smashed": (
+        Kind(
+            ".mp4",
+            "libx264",
+            "yuv420p",
+            Fraction(25),
+            frames=40,
+            options={"bf": "2", "g": "16", "crf": "5"},
+            container_options={"movflags": "faststart"},
+        ),
+        smashed,
+        None,
+        True,
+    ),
     "avi cut off": (Kind(".avi", "mjpeg", "yuvj422p", Fraction(18)), truncated, None, False),
     "ts cut off": (Kind(".ts", "mpeg2video", "yuv420p", Fraction(25)), truncated, None, False),
     "ts smashed": (

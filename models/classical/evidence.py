@@ -143,6 +143,15 @@ def _border(height: int, width: int) -> Float:
     return border_HW
 
 
+def _like_one_of(shapes: recurrence.Shapes, chosen_N: Mask) -> Mask:
+    """Which blobs have a chosen one of their own sign and about their size (a fifth to five times) in the
+    frame."""
+    ratio_NN = shapes.area_N[None, chosen_N] / shapes.area_N[:, None]
+    same_NN = shapes.contrast_N[None, chosen_N] * shapes.contrast_N[:, None] > 0
+    like_N: Mask = np.any(same_NN & (ratio_NN > 0.2) & (ratio_NN < 5), axis=1)
+    return like_N
+
+
 def _along_the_gate(shapes: recurrence.Shapes, height: int, width: int) -> Mask:
     """Long strips beside and along an edge of the frame: the border of the gate, weaving, not dirt."""
     x_N, y_N = shapes.centre_N2[:, 0], shapes.centre_N2[:, 1]
@@ -201,7 +210,8 @@ _WEIGHTS_F = np.array(
 # Not in the regression: synthetic dirt is all sharp (0.34 and more), real dirt is from 0.2 on. Smoke and
 # moving light are under 0.1.
 _SOFTEST_EDGE, _CLEAR_EDGE = 0.08, 0.15
-# What even odds would call 0.6 is 0.5 here: harm weighs more than dirt.
+# What even odds would call 0.6 is 0.5 here: harm weighs more than dirt. At 0.55, flying ice of a rocket's
+# launch went.
 _CAUTION = 0.4
 
 
@@ -212,8 +222,9 @@ def confidence(
     score_N = _BIAS - _CAUTION + found.features_NF(company_N) @ _WEIGHTS_F
     sure_N = 1 / (1 + np.exp(-score_N.clip(-30, 30)))
     sure_N *= np.clip((found.edge_N - _SOFTEST_EDGE) / (_CLEAR_EDGE - _SOFTEST_EDGE), 0, 1)
-    # Something large at the very edge is coming in or going out.
-    entering_N = (found.border_N > 0.02) & (found.shapes.area_N > 0.002 * height * width)
+    # Something large at the very edge, where such things fly, is coming in or going out.
+    at_edge_N = (found.border_N > 0.02) & (found.shapes.area_N > 0.001 * height * width)
+    entering_N = at_edge_N & _like_one_of(found.shapes, moving_N)
     shadow_N = ((found.border_N > 0.5) & (found.shapes.long_N > 2.0)) | _along_the_gate(
         found.shapes, height, width
     )
