@@ -11,7 +11,7 @@ from storage.errors import SourceError
 from storage.filesystem import open_input
 from storage.fixity import frame_md5, sha256_file
 from storage.index import Seen, build_index
-from storage.pixels import Unpacker, layout_of
+from storage.pixels import Picture, Unpacker, layout_of
 from storage.probe import FALLBACK_RATE, UNTAGGED
 from storage.reel import FrameRow, Reel, VideoFacts
 from storage.sequence import ImageSequence, find_sequence
@@ -21,8 +21,12 @@ _KEPT_ERRORS = 100
 
 
 def survey_sequence(
-    source: str, rate: Fraction | None, progress: Callable[[int], None]
+    source: str,
+    rate: Fraction | None,
+    progress: Callable[[int], None],
+    look: Callable[[Picture], None],
 ) -> tuple[Reel, list[FrameRow]]:
+    """`survey` for image sequences."""
     sequence = find_sequence(source)
     header = sequence.header
     assumptions = list(sequence.notes)
@@ -47,8 +51,9 @@ def survey_sequence(
                 errors.append(f"frame {ordinal} ({path.name}): {error}")
             else:
                 first = first or frame
-                md5 = frame_md5(unpacker.picture(frame).planes)
-                seen.append(Seen(ordinal, True, md5, False))
+                picture = unpacker.picture(frame)
+                look(picture)
+                seen.append(Seen(ordinal, True, frame_md5(picture.planes), False))
         progress(ordinal + 1)
     if first is None:
         raise SourceError(

@@ -14,7 +14,7 @@ from storage.errors import SourceError
 from storage.filesystem import open_input
 from storage.fixity import frame_md5, sha256_file
 from storage.index import Seen, build_index
-from storage.pixels import Unpacker
+from storage.pixels import Picture, Unpacker
 from storage.probe import (
     FALLBACK_RATE,
     RAW_STREAMS,
@@ -36,19 +36,24 @@ from storage.still import decode_image
 _KEPT_ERRORS = 100
 _HELD_FRAMES = 3
 Progress = Callable[[int], None]
+Look = Callable[[Picture], None]
 
 
 def survey(
-    source: str, rate: Fraction | None = None, progress: Progress = lambda frames: None
+    source: str,
+    rate: Fraction | None = None,
+    progress: Progress = lambda frames: None,
+    look: Look = lambda picture: None,
 ) -> tuple[Reel, list[FrameRow]]:
     """Reads the source once to its end.
 
     rate: for image sequences and raw streams that name none; contradicting a named rate is an error.
+    look: sees every picture that decodes, in order.
     Raises SourceError: not a film, nothing to see in it, unsupported pixels, contradictory rate.
     """
     if is_sequence(source):
-        return survey_sequence(source, rate, progress)
-    return _survey_film(source, rate, progress)
+        return survey_sequence(source, rate, progress, look)
+    return _survey_film(source, rate, progress, look)
 
 
 def count_frames(source: str, rate: Fraction | None = None) -> tuple[int, VideoFacts]:
@@ -78,7 +83,9 @@ def digest_source(source: str) -> tuple[str, int]:
         return digest, file.tell()
 
 
-def _survey_film(source: str, rate: Fraction | None, progress: Progress) -> tuple[Reel, list[FrameRow]]:
+def _survey_film(
+    source: str, rate: Fraction | None, progress: Progress, look: Look
+) -> tuple[Reel, list[FrameRow]]:
     digest, size_bytes = digest_source(source)
     with open_film(source) as container:
         decoder = Decoder(container)
@@ -97,8 +104,9 @@ def _survey_film(source: str, rate: Fraction | None, progress: Progress) -> tupl
                     f"{first.width}x{first.height} to {decoded.frame.width}x{decoded.frame.height}; "
                     f"split the file there"
                 )
-            md5 = frame_md5(unpacker.picture(decoded.frame).planes)
-            seen.append(Seen(decoded.pts, decoded.keyframe, md5, decoded.corrupt))
+            picture = unpacker.picture(decoded.frame)
+            look(picture)
+            seen.append(Seen(decoded.pts, decoded.keyframe, frame_md5(picture.planes), decoded.corrupt))
             progress(len(seen))
         if first is None:
             why = decoder.errors[0] if decoder.errors else "it holds no frames"

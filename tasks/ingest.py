@@ -9,6 +9,7 @@ from storage.reel import FrameRow, Reel, reel_from_json, reel_to_json
 from storage.survey import Progress, digest_source, survey
 from storage.tables import FRAMES, from_parquet, to_parquet
 from storage.vault import Vault
+from tasks.looks import LOOKS, LooksWriter
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,12 @@ def ingest(vault: Vault, source: str, rate: Fraction | None, progress: Progress)
         found = load(vault, digest[:16])
         if rate is None or found.reel.video.rate == rate:
             return _moved(vault, found, source)
-    reel, rows = survey(source, rate, progress)
-    if reel.sha256 != digest:
-        raise SourceError(f"{source}: changed while it was read; wait until it is complete")
-    key = reel_key(reel.reel_id)
+    key = reel_key(digest[:16])
+    with vault.publishing(f"{key}/looks", LOOKS) as folder:
+        with LooksWriter(folder / LOOKS) as looks:
+            reel, rows = survey(source, rate, progress, looks.write)
+        if reel.sha256 != digest:
+            raise SourceError(f"{source}: changed while it was read; wait until it is complete")
     vault.write(f"{key}/frames.parquet", to_parquet((asdict(row) for row in rows), FRAMES))
     vault.write(f"{key}/reel.json", reel_to_json(reel))
     return IngestedReel(reel, tuple(rows))

@@ -150,10 +150,10 @@ class Pool:
         try:
             ray.init(**options)
         except ConnectionError as error:
+            address, mode = os.environ.get("RAY_ADDRESS"), os.environ.get("RAY_AUTH_MODE", "unset")
             raise PoolError(
-                f"no Ray cluster answers at RAY_ADDRESS={os.environ.get('RAY_ADDRESS')} "
-                f"(RAY_AUTH_MODE={os.environ.get('RAY_AUTH_MODE', 'unset')}; where the cluster asks for a token, "
-                "set it to token); unset RAY_ADDRESS to work on this machine alone"
+                f"no Ray cluster answers at RAY_ADDRESS={address} (RAY_AUTH_MODE={mode}; where the cluster "
+                "asks for a token, set it to token); unset RAY_ADDRESS to work on this machine alone"
             ) from error
 
     def _new_actor(self, ray: Any) -> Any:

@@ -9,18 +9,14 @@ from numpy.typing import NDArray
 
 import models.shots
 from models.shots.cuts import find_cuts
-from storage.digest import digest_of, digest_of_code
-from storage.frames import read_frames
-from storage.pixels import luma8
+from storage.digest import digest_of_code
 from storage.reel import Reel
 from storage.survey import Progress
 from storage.tables import SHOTS, from_parquet, to_parquet
 from storage.timeline import ShotSpan, TimelineReel, read_cut_list
 from storage.vault import Vault
 from tasks.ingest import IngestedReel
-
-# Detectors look at a small copy: cuts are as plain there and it costs a twentieth.
-_LOOK_WIDTH_PX = 192
+from tasks.looks import LOOKS, read_looks
 
 
 def find_shots(vault: Vault, reel: IngestedReel, cut_list: str | None, progress: Progress) -> list[ShotSpan]:
@@ -35,7 +31,7 @@ def find_shots(vault: Vault, reel: IngestedReel, cut_list: str | None, progress:
         if not vault.exists(_by_hand(reel)) or vault.read(_by_hand(reel)) != kept:
             vault.write(_by_hand(reel), kept)
     if known is None:
-        known = _detect(reel, progress)
+        known = _detect(vault, reel, progress)
         vault.write(_detected(reel), _to_table(known))
     return known
 
@@ -56,7 +52,7 @@ def _by_hand(reel: IngestedReel) -> str:
 
 def _detected(reel: IngestedReel) -> str:
     code = digest_of_code(Path(models.shots.__path__[0]))
-    return f"{reel.key}/shots-{digest_of([code, _LOOK_WIDTH_PX])}.parquet"
+    return f"{reel.key}/shots-{code}.parquet"
 
 
 def timeline_reel(reel: Reel) -> TimelineReel:
@@ -64,12 +60,13 @@ def timeline_reel(reel: Reel) -> TimelineReel:
     return TimelineReel(reel.name, reel.frame_count, reel.video.rate, reel.timecode)
 
 
-def _detect(reel: IngestedReel, progress: Progress) -> list[ShotSpan]:
+def _detect(vault: Vault, reel: IngestedReel, progress: Progress) -> list[ShotSpan]:
     count = reel.reel.frame_count
     spans: list[ShotSpan] = []
     start, certainty = 0, 1.0
     detectors: tuple[str, ...] = ("start",)
-    for cut in find_cuts(_looks(reel, progress)):
+    looks = read_looks(vault.path(f"{reel.key}/looks/{LOOKS}"), reel.rows)
+    for cut in find_cuts(_counted(looks, progress)):
         if cut.start > start:
             spans.append(ShotSpan(start, cut.start, "shot", certainty, detectors))
         if cut.end > cut.start:
@@ -80,9 +77,9 @@ def _detect(reel: IngestedReel, progress: Progress) -> list[ShotSpan]:
     return spans
 
 
-def _looks(reel: IngestedReel, progress: Progress) -> Iterator[NDArray[np.uint8]]:
-    for frame, picture in enumerate(read_frames(reel.reel, reel.rows, 0, reel.reel.frame_count)):
-        yield luma8(picture, _LOOK_WIDTH_PX)
+def _counted(looks: Iterator[NDArray[np.uint8]], progress: Progress) -> Iterator[NDArray[np.uint8]]:
+    for frame, look in enumerate(looks):
+        yield look
         progress(frame + 1)
 
 
