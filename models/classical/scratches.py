@@ -18,6 +18,12 @@ Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 
+# How far to either side a limb is looked for: 19 px of 480, past the bright rim itself.
+_LIMB_SHARE = 0.04
+# Of its length, along which a limb's sides differ either way, or along which one of them is the darker.
+_LIMB_LENGTH, _LIMB_ONE_SIDED = 0.7, 0.85
+
+
 @dataclass(frozen=True)
 class ScratchSettings:
     """What counts as a scratch."""
@@ -79,7 +85,26 @@ def lines(luma_HW: Float, settings: ScratchSettings) -> list[Line]:
             plain_BW & (signed_BW > 0) & (signed_BW >= cv2.dilate(signed_BW, np.ones((1, 5), np.uint8)))
         )
         found += _aligned(votes_BW, signed_BW, bright, height, settings)
-    return found
+    return [line for line in found if not _is_limb(line, shrunk_BW, height, settings)]
+
+
+def _is_limb(line: Line, shrunk_BW: Float, height: int, settings: ScratchSettings) -> bool:
+    """Whether the line runs along the edge of something: its sides differ nearly all the way.
+
+    A rocket's bright rim and a window's frame wander like scratches when the camera trembles; but a scratch
+    lies on top of the scene and has the same scene on both sides.
+    """
+    bands, width = shrunk_BW.shape
+    reach = max(6, round(_LIMB_SHARE * height))
+    far = round(0.5 * settings.widest_share * height) + 2 + reach // 2
+    level_BW = cv2.blur(shrunk_BW, (reach, max(3, bands // 8)), borderType=cv2.BORDER_REPLICATE)
+    rows = np.arange(line.top * bands // height, line.bottom * bands // height)
+    middles = np.rint(line.columns_at(rows * height // bands, height)).astype(np.intp)
+    left, right = (level_BW[rows, (middles + side).clip(0, width - 1)] for side in (-far, far))
+    steps = left - right
+    least = max(line.contrast, 3 * settings.floor)
+    one_sided = (np.sign(steps) == np.sign(steps.mean())).mean() > _LIMB_ONE_SIDED
+    return bool((np.abs(steps) > least).mean() > _LIMB_LENGTH or (one_sided and abs(steps.mean()) > least))
 
 
 def _ridges(shrunk_BW: Float, height: int, settings: ScratchSettings) -> tuple[Float, Mask]:
