@@ -1,7 +1,8 @@
 """A delivery on disk: the names of its files, and its frames with what they replaced.
 
     master.mkv      the restored film: FFV1, the source's depth, sound, timecode, chapters and tags
-    mask.mkv        0: the source's own pixel; 1 to 255: replaced, and how sure the restorer was
+    mask.mkv        0: the source's own pixel; 1 to 254: repaired, and how sure the restorer was;
+                    255: moved by a global step alone
     originals.mkv   the source's pixels inside the mask, zero outside
     access.mp4      for looking at
     changes.parquet a row per frame and region
@@ -29,6 +30,7 @@ CHANGES, FRAMES, REEL = "changes.parquet", "frames.parquet", "reel.json"
 SOURCE_SUMS, MASTER_SUMS = "source.framemd5", "master.framemd5"
 SUMMARY, REVIEW, EVENTS, REPORT = "delivery.json", "review.json", "events.json", "report.html"
 SHEETS = "sheets"
+MOVED = 255
 FILES = (
     MASTER, MASK, ORIGINALS, ACCESS, CHANGES, FRAMES, REEL, SOURCE_SUMS, MASTER_SUMS, SUMMARY, REVIEW, EVENTS,
     REPORT,

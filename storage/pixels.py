@@ -226,6 +226,8 @@ def merge(picture: Picture, planes_CHW: NDArray[np.float32], mask_HW: NDArray[np
 
 def replace(picture: Picture, other: Picture, mask_HW: NDArray[np.bool_]) -> Picture:
     """The other picture's samples inside the mask, this one's outside."""
+    if not mask_HW.any():
+        return picture
     planes = []
     for mine, theirs in zip(picture.planes, other.planes, strict=True):
         mask = mask_HW if mine.shape == mask_HW.shape else shrink_mask(mask_HW, picture.layout)

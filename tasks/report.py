@@ -42,7 +42,7 @@ def report_html(reel: Reel, summary: dict[str, Any], items: Sequence[ReviewItem]
     )  # fmt: skip
     review = ([item.shot, f"{item.start}-{item.end - 1}", item.reason, item.detail] for item in items)
     sheets = "".join(
-        f'<h2>Shot {s["shot"]}</h2><img src="{SHEETS}/{sheet_name(s["shot"])}" alt="before, after, changed">'
+        f'<h2>Shot {s["shot"]}</h2><img src="{SHEETS}/{sheet_name(s["shot"])}" alt="before, after, repaired">'
         for s in summary["shots"]
     )
     return (

@@ -15,6 +15,7 @@ import models
 import storage
 from models.catalogue import load_restorer
 from models.restorer import Card, Repair, Restorer
+from storage.delivery import MOVED
 from storage.digest import digest_of, digest_of_code, versions_of
 from storage.errors import VaultError
 from storage.filesystem import first_line
@@ -149,6 +150,6 @@ def _merge(picture: Picture, repair: Repair, mode: Mode) -> Picture:
 
 
 def _mask_picture(mask_HW: Any, repair: Repair) -> Picture:
-    """0: the source's pixel. 1 to 255: replaced, and how sure (255 where a global step moved it)."""
-    sureness = np.where(repair.mask_HW, np.rint(repair.confidence_HW * 254) + 1, 255)
+    """0: the source's pixel. 1 to 254: repaired, and how sure. 255: moved by a global step alone."""
+    sureness = np.where(repair.mask_HW, np.rint(repair.confidence_HW * 253) + 1, MOVED)
     return Picture(((sureness * mask_HW).astype(np.uint8),), GREY8)

@@ -9,7 +9,7 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
-from storage.delivery import SHEETS, DeliveredFrame
+from storage.delivery import MOVED, SHEETS, DeliveredFrame
 from storage.pixels import Picture, display, to_frame
 from storage.reel import Reel
 from storage.timeline import ShotSpan
@@ -36,7 +36,7 @@ class SheetPainter:
         if delivered.frame in self._chosen[self._shot]:
             self._rows.append(self._row(delivered))
         if delivered.frame == self._shots[self._shot].end - 1:
-            header = f"shot {self._shot + 1}: before, after, changed"
+            header = f"shot {self._shot + 1}: before, after, repaired"
             sheet = np.vstack([_caption(header, self._rows[0].shape[1]), *self._rows])
             cv2.imwrite(str(self._folder / sheet_name(self._shot + 1)), sheet)
             self._rows = []
@@ -45,14 +45,13 @@ class SheetPainter:
     def _row(self, delivered: DeliveredFrame) -> NDArray[np.uint8]:
         before, after = self._look(delivered.source), self._look(delivered.master)
         height, width = before.shape[:2]
-        mask = cv2.resize(
-            (delivered.mask_HW > 0).astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
-        )
+        repaired_HW = (delivered.mask_HW > 0) & (delivered.mask_HW != MOVED)
+        mask = cv2.resize(repaired_HW.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
         strength = np.minimum(mask * 3, 1)[..., None]
         marked = (before * 0.6 * (1 - strength) + _MARK * strength).astype(np.uint8)
-        share = 100 * float((delivered.mask_HW > 0).mean())
+        told = f"frame {delivered.frame}   {100 * float(repaired_HW.mean()):.2f} % repaired"
         row: NDArray[np.uint8] = np.hstack([before, after, marked])
-        return np.vstack([_caption(f"frame {delivered.frame}   {share:.2f} % changed", row.shape[1]), row])
+        return np.vstack([_caption(told, row.shape[1]), row])
 
     def _look(self, picture: Picture) -> NDArray[np.uint8]:
         video = self._reel.video
