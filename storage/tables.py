@@ -5,14 +5,19 @@ only ever added, with a new `schema_version`, never retyped.
 """
 
 import io
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.errors import VaultError
 from storage.filesystem import first_line
+
+_COMPRESSION = "zstd"
+_GROUP_ROWS = 4096
 
 
 def _schema(name: str, version: int, fields: list[pa.Field]) -> pa.Schema:
@@ -86,31 +91,55 @@ LEDGER = _schema(
 
 
 def to_parquet(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> bytes:
-    """The rows as a Parquet file, the same bytes for the same rows. Raises VaultError for a row that does not
-    fit.
+    """The rows as a Parquet file, the same bytes for the same rows.
+
+    Raises VaultError for a row that does not fit.
     """
-    rows = list(rows)
-    names = set(schema.names)
-    required = {field.name for field in schema if not field.nullable}
-    for row in rows:
-        if row.keys() != names:
-            wrong = sorted(row.keys() ^ names)
-            raise VaultError(f"table {_name(schema)}: a row's columns do not fit: {', '.join(wrong)}")
-        empty = [name for name in required if row[name] is None]
-        if empty:
-            raise VaultError(f"table {_name(schema)}: {', '.join(sorted(empty))} may not be empty")
-    # pyarrow makes 1.5 the integer 1 without a word.
-    whole = [field.name for field in schema if pa.types.is_integer(field.type)]
-    for name in whole:
-        if any(isinstance(row[name], float) for row in rows):
-            raise VaultError(f"table {_name(schema)}: {name} may hold whole numbers only")
     buffer = io.BytesIO()
-    try:
-        table = pa.Table.from_pylist(rows, schema=schema)
-    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
-        raise VaultError(f"table {_name(schema)}: a row does not fit ({first_line(error)})") from error
-    pq.write_table(table, buffer, compression="zstd")
+    pq.write_table(_checked(list(rows), schema), buffer, compression=_COMPRESSION)
     return buffer.getvalue()
+
+
+class TableWriter:
+    """Writes a table of any length, holding a few thousand rows. Use as a context manager."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._writer = pq.ParquetWriter(path, schema, compression=_COMPRESSION)
+        self._rows: list[Mapping[str, Any]] = []
+
+    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Raises VaultError for a row that does not fit, by the time the table is closed."""
+        self._rows += rows
+        if len(self._rows) >= _GROUP_ROWS:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._writer.write_table(_checked(self._rows, self._schema))
+            self._rows = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._flush()
+        finally:
+            self._writer.close()
+
+
+def read_rows(path: Path, schema: pa.Schema) -> Iterator[dict[str, Any]]:
+    """The rows of a table of any length, in order. Raises VaultError where it is not such a table."""
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(_GROUP_ROWS):
+                yield from pa.Table.from_batches([batch]).select(schema.names).cast(schema).to_pylist()
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise VaultError(f"{path.name}: not a table of {_name(schema)} ({first_line(error)})") from error
 
 
 def from_parquet(data: bytes, schema: pa.Schema) -> list[dict[str, Any]]:
@@ -122,8 +151,28 @@ def from_parquet(data: bytes, schema: pa.Schema) -> list[dict[str, Any]]:
         table = pq.read_table(io.BytesIO(data))
         rows: list[dict[str, Any]] = table.select(schema.names).cast(schema).to_pylist()
     except (pa.ArrowException, KeyError, ValueError) as error:
-        raise VaultError(f"not a table of {_name(schema)} ({str(error).splitlines()[0]})") from error
+        raise VaultError(f"not a table of {_name(schema)} ({first_line(error)})") from error
     return rows
+
+
+def _checked(rows: list[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    names = set(schema.names)
+    required = {field.name for field in schema if not field.nullable}
+    for row in rows:
+        if row.keys() != names:
+            wrong = sorted(row.keys() ^ names)
+            raise VaultError(f"table {_name(schema)}: a row's columns do not fit: {', '.join(wrong)}")
+        empty = [name for name in required if row[name] is None]
+        if empty:
+            raise VaultError(f"table {_name(schema)}: {', '.join(sorted(empty))} may not be empty")
+    # pyarrow makes 1.5 the integer 1 without a word.
+    for name in (field.name for field in schema if pa.types.is_integer(field.type)):
+        if any(isinstance(row[name], float) for row in rows):
+            raise VaultError(f"table {_name(schema)}: {name} may hold whole numbers only")
+    try:
+        return pa.Table.from_pylist(rows, schema=schema)
+    except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
+        raise VaultError(f"table {_name(schema)}: a row does not fit ({first_line(error)})") from error
 
 
 def _name(schema: pa.Schema) -> str:

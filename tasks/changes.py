@@ -1,7 +1,7 @@
 """The change log: a row per frame and region, what was changed, where, by how much, by what and how sure."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -58,13 +58,13 @@ def change_rows(
 
 
 def step_rows(
-    step: str, records: Sequence[Any], shot_start: int, size: tuple[int, int]
-) -> Iterator[dict[str, Any]]:
-    """One row a frame for a global step: the whole picture, its parameters as JSON."""
+    frame: int, shot_start: int, size: tuple[int, int], steps: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """A frame's row for each global step: the whole picture, the step's record as JSON."""
     width, height = size
-    for offset, record in enumerate(records):
-        yield {
-            "frame": shot_start + offset,
+    return [
+        {
+            "frame": frame,
             "shot_start": shot_start,
             "region": 0,
             "kind": step,
@@ -80,6 +80,8 @@ def step_rows(
             "tool_version": "1",
             "parameters": json.dumps(asdict(record), default=_plain),
         }
+        for step, record in steps.items()
+    ]
 
 
 def _plain(value: Any) -> Any:

@@ -20,7 +20,7 @@ from storage.fixity import FrameSum, write_bag, write_framemd5
 from storage.master import GREY8, join, join_plain
 from storage.reel import Reel, reel_to_json
 from storage.survey import Progress
-from storage.tables import CHANGES, FRAMES, from_parquet, to_parquet
+from storage.tables import CHANGES, FRAMES, TableWriter, read_rows, to_parquet
 from storage.timeline import ShotSpan, csv_text, edl_text, otio_text
 from storage.vault import Vault
 from tasks.ingest import IngestedReel, check_untouched
@@ -80,8 +80,8 @@ def deliver(
         folder.mkdir()
         try:
             _join(vault, folder, reel, shots)
-            changes = _write_records(vault, folder, reel, shots)
-            _prove(folder, reel, [shot.span for shot in shots], changes, progress)
+            touched = _write_records(vault, folder, reel, shots)
+            _prove(folder, reel, [shot.span for shot in shots], touched, progress)
         except FFmpegError as error:
             raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
         records = [json.loads(vault.read(f"{shot.key}/{SHOT_RECORD}")) for shot in shots]
@@ -108,31 +108,31 @@ def _join(vault: Vault, folder: Path, reel: IngestedReel, shots: Sequence[ShotOu
 
 def _write_records(
     vault: Vault, folder: Path, reel: IngestedReel, shots: Sequence[ShotOutput]
-) -> list[dict[str, Any]]:
+) -> Counter[int]:
+    """All that is no film; returns how many pixels were repaired in each frame."""
     facts = timeline_reel(reel.reel)
     spans = [shot.span for shot in shots]
-    changes = [
-        row for shot in shots for row in from_parquet(vault.read(f"{shot.key}/{names.CHANGES}"), CHANGES)
-    ]
+    touched: Counter[int] = Counter()
+    with TableWriter(folder / names.CHANGES, CHANGES) as changes:
+        for shot in shots:
+            for row in read_rows(vault.path(f"{shot.key}/{names.CHANGES}"), CHANGES):
+                changes.write([row])
+                touched[row["frame"]] += row["pixels"] if row["region"] else 0
     (folder / names.REEL).write_bytes(reel_to_json(reel.reel))
     (folder / names.FRAMES).write_bytes(to_parquet((asdict(row) for row in reel.rows), FRAMES))
-    (folder / names.CHANGES).write_bytes(to_parquet(changes, CHANGES))
     (folder / "shots.otio").write_text(otio_text(spans, facts))
     (folder / "shots.edl").write_text(edl_text(spans, facts))
     (folder / "shots.csv").write_text(csv_text(spans, facts))
     video = reel.reel.video
     size_bytes = video.layout.frame_bytes(video.width, video.height)
     _write_sums(folder / names.SOURCE_SUMS, reel.reel, [FrameSum(size_bytes, row.md5) for row in reel.rows])
-    return changes
+    return touched
 
 
 def _prove(
-    folder: Path, reel: IngestedReel, spans: list[ShotSpan], changes: list[dict[str, Any]], progress: Progress
+    folder: Path, reel: IngestedReel, spans: list[ShotSpan], touched: Counter[int], progress: Progress
 ) -> None:
     """One look at every delivered frame: the laws, the access copy, the checksums and the contact sheets."""
-    touched: Counter[int] = Counter()
-    for row in changes:
-        touched[row["frame"]] += row["pixels"]
     sheets = SheetPainter(folder, reel.reel, spans, touched)
     sums: list[FrameSum] = []
     with AccessWriter(folder / names.ACCESS, reel.reel, reel.rows) as access:

@@ -28,14 +28,18 @@ class ShotFootage:
         video = self._reel.reel.video
         return Footage(self._read, self._end - self._start, video.height, video.width, video.layout.colour)
 
-    def steadied(self) -> tuple[Footage, list[dict[str, Any]]]:
-        """The shot stabilised and deflickered, and the change log's rows for both."""
+    def steadied(self) -> tuple[Footage, list[list[dict[str, Any]]]]:
+        """The shot stabilised and deflickered, and each frame's rows of the change log for both."""
         steady, shifts = stabilise(self.as_it_is())
         even, corrections = deflicker(steady)
         video = self._reel.reel.video
-        size = (video.width, video.height)
-        rows = [*step_rows("stabilise", shifts, self._start, size)]
-        rows += step_rows("deflicker", corrections, self._start, size)
+        steps = zip(shifts, corrections, strict=True)
+        rows = [
+            step_rows(
+                frame, self._start, (video.width, video.height), {"stabilise": shift, "deflicker": correction}
+            )
+            for frame, (shift, correction) in enumerate(steps, self._start)
+        ]
         return even, rows
 
     def taken(self, frame: int) -> Picture:

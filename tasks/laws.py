@@ -1,6 +1,5 @@
 """The laws a delivery must keep, checked from its own files alone."""
 
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -23,7 +22,7 @@ from storage.probe import probe
 from storage.reel import Chapter, FrameRow, Reel, reel_from_json
 from storage.tables import CHANGES as CHANGES_TABLE
 from storage.tables import FRAMES as FRAMES_TABLE
-from storage.tables import from_parquet
+from storage.tables import from_parquet, read_rows
 
 _MOST_TOLD = 20
 
@@ -36,10 +35,9 @@ def check_laws(folder: Path, on_frame: Callable[[DeliveredFrame, FrameSum], None
     try:
         reel = reel_from_json((folder / REEL).read_bytes())
         rows = [FrameRow(**row) for row in from_parquet((folder / FRAMES).read_bytes(), FRAMES_TABLE)]
-        changes = from_parquet((folder / CHANGES).read_bytes(), CHANGES_TABLE)
         if len(rows) != reel.frame_count:
             return [f"{FRAMES}: holds {len(rows)} frames, the source {reel.frame_count}"]
-        return [*_carried(folder, reel, rows), *_frames(folder, reel, rows, changes, on_frame)]
+        return [*_carried(folder, reel, rows), *_frames(folder, reel, rows, on_frame)]
     except (StorageError, OSError, ValueError) as error:
         return [str(error).splitlines()[0]]
 
@@ -91,14 +89,11 @@ def _frames(
     folder: Path,
     reel: Reel,
     rows: list[FrameRow],
-    changes: list[dict[str, Any]],
     on_frame: Callable[[DeliveredFrame, FrameSum], None] | None,
 ) -> Iterator[str]:
     """Laws 2, 3 and 4, frame by frame: every picture in its place, every change in the mask and on record."""
     times = times_ms(reel, rows)
-    logged: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for change in changes:
-        logged[change["frame"]].append(change)
+    log = _Log(folder / CHANGES)
     sums = read_framemd5(folder / SOURCE_SUMS).frames
     if [s.md5 for s in sums] != [row.md5 for row in rows]:
         yield f"{SOURCE_SUMS}: is not the frame index that was made at ingest"
@@ -113,17 +108,35 @@ def _frames(
             break
         master_sum = frame_sum(delivered.master.planes)
         for problem in _frame_problems(
-            delivered, rows[n], times[n], logged.get(n, []), known[n] if known else None, master_sum
+            delivered, rows[n], times[n], log.of(n), known[n] if known else None, master_sum
         ):
             told += 1
             if told <= _MOST_TOLD:
                 yield f"frame {n}: {problem}"
         if on_frame:
             on_frame(delivered, master_sum)
+    if log.of(None):
+        yield f"{CHANGES}: its rows are not in the order of the frames"
     if told > _MOST_TOLD:
         yield f"and {told - _MOST_TOLD} more"
     if count != reel.frame_count:
         yield f"{MASTER}: holds {count} frames, the source {reel.frame_count}"
+
+
+class _Log:
+    """The change log read along with the frames."""
+
+    def __init__(self, path: Path) -> None:
+        self._rows = read_rows(path, CHANGES_TABLE)
+        self._next = next(self._rows, None)
+
+    def of(self, frame: int | None) -> list[dict[str, Any]]:
+        """The rows of a frame, which are asked for in order; all that are left for None."""
+        found = []
+        while self._next is not None and frame in (None, self._next["frame"]):
+            found.append(self._next)
+            self._next = next(self._rows, None)
+        return found
 
 
 def _frame_problems(

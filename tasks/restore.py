@@ -22,7 +22,7 @@ from storage.filesystem import first_line
 from storage.master import GREY8, Ffv1Writer
 from storage.pixels import Picture, blank, differs, merge, replace
 from storage.survey import Progress
-from storage.tables import CHANGES, to_parquet
+from storage.tables import CHANGES, TableWriter
 from storage.vault import Vault
 from tasks.changes import change_rows
 from tasks.footage import ShotFootage
@@ -107,16 +107,17 @@ def restore_shot(
     """Restores one shot and publishes it under `key`."""
     video = reel.reel.video
     shot = ShotFootage(reel, job.start, job.end)
-    rows: list[dict[str, Any]] = []
     footage = shot.as_it_is()
+    step_rows: list[list[dict[str, Any]]] = [[] for _ in range(job.frames)]
     if job.mode == "presentation":
-        footage, rows = shot.steadied()
+        footage, step_rows = shot.steadied()
     touched, confidence_sum, worst = 0, 0.0, 0.0
     with vault.publishing(key, RECORD) as folder:
         with (
             Ffv1Writer(folder / "restored.mkv", video) as restored,
             Ffv1Writer(folder / "mask.mkv", video, GREY8) as masks,
             Ffv1Writer(folder / "originals.mkv", video) as originals,
+            TableWriter(folder / "changes.parquet", CHANGES) as changes,
         ):
             repairs = zip(range(job.start, job.end), restorer.restore(footage), strict=True)
             for frame, repair in repairs:
@@ -126,12 +127,12 @@ def restore_shot(
                 restored.write(result)
                 masks.write(_mask_picture(mask_HW, repair))
                 originals.write(replace(blank(picture), picture, mask_HW))
-                rows += change_rows(frame, job.start, picture, result, repair, restorer.card)
+                changes.write(step_rows[frame - job.start])
+                changes.write(change_rows(frame, job.start, picture, result, repair, restorer.card))
                 touched += int(repair.mask_HW.sum())
                 confidence_sum += float(repair.confidence_HW[repair.mask_HW].sum())
                 worst = max(worst, float(repair.mask_HW.mean()))
                 progress(frame + 1 - job.start)
-        (folder / "changes.parquet").write_bytes(to_parquet(rows, CHANGES))
         record = {
             "recipe": _recipe(reel, job, restorer.card),
             "frames": [job.start, job.end],
