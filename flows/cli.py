@@ -3,11 +3,13 @@
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from fractions import Fraction
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ def _restored(options: argparse.Namespace) -> list["ReelOutcome"]:
     from tasks.workforce import workers
 
     request = _request(options)
+    signal.signal(signal.SIGTERM, _interrupt)
     with (
         nullcontext() if options.debug else engines_to_log(),
         workers(options.workers),
@@ -75,6 +78,10 @@ def _restored(options: argparse.Namespace) -> list["ReelOutcome"]:
         except ReelsFailed as failed:
             outcomes = failed.outcomes
     return outcomes
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _plan(options: argparse.Namespace) -> int:
@@ -172,10 +179,11 @@ def _print_outcome(outcome: "ReelOutcome") -> None:
         why = outcome.errors[0].removeprefix(f"{outcome.source}: ")
         print(f"{outcome.source}: not delivered: {why}", file=sys.stderr)
         return
-    print(f"{outcome.source}: {outcome.frames} frames in {outcome.shots} shots, {outcome.status}")
+    shots = "1 shot" if outcome.shots == 1 else f"{outcome.shots} shots"
+    print(f"{outcome.source}: {outcome.frames} frames in {shots}, {outcome.status}")
     print(f"  master  {outcome.master}\n  access  {outcome.access}\n  report  {outcome.report}")
     if outcome.review_items:
-        print(f"  {outcome.review_items} things to look at: see the report")
+        print(f"  to be looked at: {outcome.review_items}, listed in the report")
     for error in outcome.errors:
         print(f"  {error}", file=sys.stderr)
 
@@ -198,6 +206,8 @@ def _told(error: Exception) -> tuple[str, int]:
         return line, USAGE
     if isinstance(error, StorageError | PoolError | JobFailed):
         return line, FAILED
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed; run `pip install answerprint` again", FAILED
     return f"{type(error).__name__}: {line} (--debug shows where)", FAILED
 
 
@@ -208,6 +218,7 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show tracebacks and the engines' logs")
     common.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--version", action="version", version=version("answerprint"))
     commands = parser.add_subparsers(dest="command", required=True)
 
     def command(name: str, run: Any, text: str) -> argparse.ArgumentParser:
@@ -217,7 +228,12 @@ def _parser() -> argparse.ArgumentParser:
 
     def restoring(sub: argparse.ArgumentParser) -> None:
         sub.add_argument("--restorer", default="default", help="default, classical or none")
-        sub.add_argument("--mode", choices=("preservation", "presentation"), default="preservation")
+        sub.add_argument(
+            "--mode",
+            choices=("preservation", "presentation"),
+            default="preservation",
+            help="preservation changes damage only; presentation also steadies and deflickers",
+        )
         sub.add_argument("--shots", metavar="FILE", help="your cut list (CSV, OTIO, EDL), for one reel")
         sub.add_argument(
             "--rate", help="frames a second for image sequences and raw streams, like 18 or 24000/1001"
@@ -243,12 +259,12 @@ def _parser() -> argparse.ArgumentParser:
         restoring(sub)
 
     sub = command("status", _status, "tell what a vault holds")
-    sub.add_argument("vault")
+    sub.add_argument("vault", help="directory, or file:, s3:, gs: URI")
     sub = command("verify", _verify, "check deliveries against the laws, from their own files")
     sub.add_argument("delivery", help="a delivery's directory, or a vault for all of its deliveries")
     sub = command("revert", _revert, "give back the source's pictures from a delivery, proven by checksum")
-    sub.add_argument("delivery")
-    sub.add_argument("--output", required=True, metavar="FILE.mkv")
+    sub.add_argument("delivery", help="a delivery's directory")
+    sub.add_argument("--output", required=True, metavar="FILE.mkv", help="a new file")
     sub.add_argument("--shots", metavar="LIST", help="only these, like 1,4-6; all if left out")
     sub = command("demo", _demo, "age a clean film, restore it and say how close it came")
     sub.add_argument("film", nargs="?", help="a clean film of yours; a bundled clip if left out")

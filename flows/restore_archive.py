@@ -32,9 +32,8 @@ def restore_archive(
     """
     request = RestoreRequest(vault, restorer, mode, shots, Fraction(rate) if rate else None, retry_failed)
     run, reels = prepare(request, sources)
-    with workers(worker_count):
+    with run, workers(worker_count):
         outcomes = side_by_side(lambda source: settle(restore_reel, run, source), reels, reels_at_once)
-    run.finish()
     if any(outcome.status != "delivered" for outcome in outcomes):
         raise ReelsFailed(outcomes)
     return outcomes

@@ -9,10 +9,14 @@ DEFAULT = "classical"
 NAMES = ("default", "classical", "none")
 
 
+def resolved(name: str) -> str:
+    """The restorer behind a name: `default` is what it is in this installation."""
+    return DEFAULT if name == "default" else name
+
+
 def load_restorer(name: str) -> Restorer:
     """Raises KeyError for a name that is not in `NAMES`."""
-    if name == "default":
-        name = DEFAULT
+    name = resolved(name)
     if name == "none":
         return Untouched()
     if name == "classical":

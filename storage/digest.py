@@ -19,12 +19,12 @@ def digest_of(facts: Any) -> str:
 
 
 @cache
-def digest_of_code(*folders: Path) -> str:
-    """Over the source text of every module in these folders: what is edited is computed anew."""
+def digest_of_code(*places: Path) -> str:
+    """Over the source text of these modules and of every module in these folders: what is edited is done anew."""
     total = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(folder.rglob("*.py")):
-            total.update(str(path.relative_to(folder)).encode())
+    for place in places:
+        for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
+            total.update(path.relative_to(place.parent).as_posix().encode())
             total.update(path.read_bytes())
     return total.hexdigest()[:_HEX_DIGITS]
 

@@ -33,6 +33,11 @@ def is_local(uri: str) -> bool:
     return "://" not in uri or uri.startswith("file://")
 
 
+def absolute(uri: str) -> str:
+    """The same place by a name that holds in any working directory."""
+    return str(local_path(uri)) if is_local(uri) else uri
+
+
 def local_path(uri: str) -> Path:
     """The path behind a local URI."""
     return Path(resolve(uri)[1])

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 from storage.errors import StorageError
 from storage.vault import Vault
-from tasks.dispatch import check_restorer
 from tasks.ledger import Ledger
 from tasks.outcome import ReelOutcome
 from tasks.pool import JobFailed, PoolError
@@ -25,7 +24,6 @@ class ReelsFailed(Exception):
 
 def prepare(request: RestoreRequest, sources: Sequence[str]) -> tuple[Run, list[str]]:
     """The run and its reels. Raises RequestError, VaultError before any work is done."""
-    check_restorer(request.restorer)
     reels = find_sources(sources)
     if request.shots and len(reels) > 1:
         raise RequestError(f"--shots is for one reel and {len(reels)} were named; run them one by one")
@@ -39,5 +37,8 @@ def settle(flow: Callable[[Run, str], ReelOutcome], run: Run, source: str) -> Re
         return flow(run, source)
     except (StorageError, RequestError, JobFailed, PoolError) as error:
         return ReelOutcome(source, "failed", errors=(str(error),))
+    except Exception as error:  # whatever it is, it costs this reel alone
+        told = (str(error) or "no message").splitlines()[0]
+        return ReelOutcome(source, "failed", errors=(f"{source}: {type(error).__name__}: {told}",))
     finally:
         BOARD.close(source)

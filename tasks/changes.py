@@ -60,7 +60,10 @@ def change_rows(
 def step_rows(
     frame: int, shot_start: int, size: tuple[int, int], steps: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """A frame's row for each global step: the whole picture, the step's record as JSON."""
+    """A frame's row for each global step: the whole picture, the step's record as JSON.
+
+    The change is filled in by `with_change` when the frame is done.
+    """
     width, height = size
     return [
         {
@@ -82,6 +85,15 @@ def step_rows(
         }
         for step, record in steps.items()
     ]
+
+
+def with_change(rows: list[dict[str, Any]], source: Picture, result: Picture) -> list[dict[str, Any]]:
+    """The global steps' rows with what all of them together changed in the frame."""
+    if not rows:
+        return rows
+    change = np.abs(result.planes[0].astype(np.int32) - source.planes[0]) / source.layout.peak
+    measured = {"mean_change": float(change.mean()), "max_change": float(change.max())}
+    return [row | measured for row in rows]
 
 
 def _plain(value: Any) -> Any:

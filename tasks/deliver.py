@@ -13,7 +13,7 @@ from av.error import FFmpegError
 from storage import delivery as names
 from storage.access import AccessWriter
 from storage.delivery import DeliveredFrame
-from storage.digest import digest_of, digest_of_code
+from storage.digest import digest_of
 from storage.errors import StorageError, VaultError
 from storage.filesystem import first_line
 from storage.fixity import FrameSum, write_bag, write_framemd5
@@ -25,10 +25,11 @@ from storage.timeline import ShotSpan, csv_text, edl_text, otio_text
 from storage.vault import Vault
 from tasks.ingest import IngestedReel, check_untouched
 from tasks.laws import check_laws
+from tasks.recipe import installation
 from tasks.report import report_html
 from tasks.request import Mode
 from tasks.restore import RECORD as SHOT_RECORD
-from tasks.review import ReviewItem, review_items
+from tasks.review import Decision, ReviewItem, review_items, stray_decisions
 from tasks.sheets import SheetPainter
 from tasks.shots import timeline_reel
 
@@ -49,8 +50,8 @@ class ShotOutput:
     key: str
     failure: str | None = None
     """Why it is delivered as the source has it, if it could not be restored."""
-    reverted: bool = False
-    """Whether the reviewer asked for the source's own pictures."""
+    decision: Decision | None = None
+    """What the reviewer decided of it."""
 
 
 def deliver(
@@ -67,9 +68,9 @@ def deliver(
     """
     check_untouched(reel.reel)
     recipe = {
-        "shots": [[asdict(shot.span), shot.key, bool(shot.failure), shot.reverted] for shot in shots],
+        "shots": [[asdict(shot.span), shot.key, bool(shot.failure), shot.decision] for shot in shots],
         "mode": mode,
-        "code": digest_of_code(Path(__file__).parent),
+        **installation("storage", "tasks"),
     }
     key = f"{reel.key}/deliver/{digest_of(recipe)}"
     if vault.exists(f"{key}/{RECORD}"):
@@ -86,6 +87,7 @@ def deliver(
             raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
         records = [json.loads(vault.read(f"{shot.key}/{SHOT_RECORD}")) for shot in shots]
         items = _review(reel, shots, records)
+        items += stray_decisions(vault, reel.reel.reel_id, [shot.span for shot in shots])
         summary = _summary(reel, shots, records, items, mode, restorer)
         _write_json(folder / names.REVIEW, [asdict(item) for item in items])
         _write_json(folder / names.SUMMARY, summary)
@@ -165,7 +167,7 @@ def _review(
         [shot.span for shot in shots],
         records,
         {n: shot.failure for n, shot in enumerate(shots) if shot.failure},
-        {n for n, shot in enumerate(shots) if shot.reverted},
+        [shot.decision for shot in shots],
         reel.rows,
         reel.reel.video.field_order != "progressive",
     )

@@ -38,7 +38,6 @@ def restore_shots(
     Raises StorageError where the source or the vault fails, PoolError, JobFailed where not even that works.
     """
     count = _Count(progress)
-    decisions = decided(vault, reel.reel.reel_id)
     outputs: dict[int, ShotOutput] = {}
     running: dict[Future[Any], tuple[int, ShotJob, ShotOutput]] = {}
 
@@ -47,32 +46,31 @@ def restore_shots(
             outputs[n] = output
             count.tell(n, job.frames)
             return
-        megapixels = job.frames * reel.reel.video.width * reel.reel.video.height / 1e6
-        future = pool.submit(
-            job,
-            megapixels,
-            _DEADLINE_S + _DEADLINE_S_A_MEGAPIXEL * megapixels,
-            lambda done: count.tell(n, done),
-        )
-        running[future] = n, job, output
+        megapixels = job.frames * reel.megapixels
+        # A stream without timestamps is decoded from its first frame for every shot.
+        run_up = 0.0 if reel.rows[0].pts is not None else job.start * reel.megapixels
+        deadline_s = _DEADLINE_S + _DEADLINE_S_A_MEGAPIXEL * (megapixels + run_up)
+        running[pool.submit(job, megapixels, deadline_s, lambda done: count.tell(n, done))] = n, job, output
 
-    for n, span in enumerate(spans):
-        job, output = _plan_shot(vault, reel, span, request, decisions.get((span.start, span.end)))
-        send(n, job, output)
-    while running:
-        future = next(as_completed(running))
-        n, job, output = running.pop(future)
-        try:
-            outcome: ShotOutcome = future.result()
-        except JobFailed as error:
-            if job.restorer == "none":
-                raise
-            _give_up(vault, output.key, str(error))
-            send(n, *_as_the_source_has_it(reel, job, output, failure=str(error)))
-        else:
-            outputs[n] = output
-            count.tell(n, job.frames)
-            ledger.add("restore", reel.reel, job.frames, outcome.seconds, outcome.device, job.restorer)
+    try:
+        for n, (job, output) in enumerate(_plan(vault, reel, spans, request)):
+            send(n, job, output)
+        while running:
+            future = next(as_completed(running))
+            n, job, output = running.pop(future)
+            try:
+                outcome: ShotOutcome = future.result()
+            except JobFailed as error:
+                if job.restorer == "none":
+                    raise
+                _give_up(vault, output.key, str(error))
+                send(n, *_as_the_source_has_it(reel, job, output, failure=str(error)))
+            else:
+                outputs[n] = output
+                count.tell(n, job.frames)
+                ledger.add("restore", reel.reel, job.frames, outcome.seconds, outcome.device, job.restorer)
+    finally:
+        pool.cancel(running)
     return [outputs[n] for n in range(len(spans))]
 
 
@@ -80,10 +78,7 @@ def plan_shots(
     vault: Vault, reel: IngestedReel, spans: Sequence[ShotSpan], request: RestoreRequest
 ) -> list[tuple[ShotJob, bool]]:
     """(job, whether the vault holds its output already) of every shot; changes nothing."""
-    decisions = decided(vault, reel.reel.reel_id)
-    planned = [
-        _plan_shot(vault, reel, span, request, decisions.get((span.start, span.end))) for span in spans
-    ]
+    planned = _plan(vault, reel, spans, request)
     return [(job, vault.exists(f"{output.key}/{RECORD}")) for job, output in planned]
 
 
@@ -93,26 +88,33 @@ def check_restorer(name: str) -> None:
         raise RequestError(f"--restorer {name}: there is no such restorer; choose one of {', '.join(NAMES)}")
 
 
-def _plan_shot(
-    vault: Vault, reel: IngestedReel, span: ShotSpan, request: RestoreRequest, decision: str | None
-) -> tuple[ShotJob, ShotOutput]:
-    job = ShotJob(request.vault, reel.reel.reel_id, span.start, span.end, request.restorer, request.mode)
-    key = shot_key(reel, job, load_restorer(job.restorer).card)
-    output = ShotOutput(span, key)
-    if decision == "revert":
-        return _as_the_source_has_it(reel, job, output, reverted=True)
-    if vault.exists(_failure_key(key)) and not request.retry_failed:
-        reason = json.loads(vault.read(_failure_key(key)))["reason"]
-        return _as_the_source_has_it(reel, job, output, failure=reason)
-    return job, output
+def _plan(
+    vault: Vault, reel: IngestedReel, spans: Sequence[ShotSpan], request: RestoreRequest
+) -> list[tuple[ShotJob, ShotOutput]]:
+    card = load_restorer(request.restorer).card
+    decisions = decided(vault, reel.reel.reel_id)
+    planned = []
+    for span in spans:
+        job = ShotJob(request.vault, reel.reel.reel_id, span.start, span.end, request.restorer, request.mode)
+        job = replace(job, key=shot_key(reel, job, card))
+        output = ShotOutput(span, job.key, decision=decisions.get((span.start, span.end)))
+        gave_up = _failure_key(job.key)
+        if output.decision == "revert":
+            planned.append(_as_the_source_has_it(reel, job, output))
+        elif not request.retry_failed and vault.exists(gave_up) and not vault.exists(f"{job.key}/{RECORD}"):
+            reason = json.loads(vault.read(gave_up))["reason"]
+            planned.append(_as_the_source_has_it(reel, job, output, failure=reason))
+        else:
+            planned.append((job, output))
+    return planned
 
 
 def _as_the_source_has_it(
-    reel: IngestedReel, job: ShotJob, output: ShotOutput, failure: str | None = None, reverted: bool = False
+    reel: IngestedReel, job: ShotJob, output: ShotOutput, failure: str | None = None
 ) -> tuple[ShotJob, ShotOutput]:
-    plain = replace(job, restorer="none", mode="preservation")
-    key = shot_key(reel, plain, load_restorer("none").card)
-    return plain, replace(output, key=key, failure=failure, reverted=reverted)
+    plain = replace(job, restorer="none", mode="preservation", key="")
+    plain = replace(plain, key=shot_key(reel, plain, load_restorer("none").card))
+    return plain, replace(output, key=plain.key, failure=failure)
 
 
 def _failure_key(key: str) -> str:

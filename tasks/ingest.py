@@ -23,6 +23,11 @@ class IngestedReel:
     def key(self) -> str:
         return reel_key(self.reel.reel_id)
 
+    @property
+    def megapixels(self) -> float:
+        """Of one frame."""
+        return self.reel.video.width * self.reel.video.height / 1e6
+
 
 def reel_key(reel_id: str) -> str:
     return f"reels/{reel_id}"

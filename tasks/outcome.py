@@ -41,7 +41,7 @@ def read_outcome(vault: Vault, source: str, key: str) -> ReelOutcome:
     failures = [shot for shot in summary["shots"] if shot["failure"]]
     errors = [f"shot {s['shot']} (frames {s['start']}-{s['end'] - 1}): {s['failure']}" for s in failures]
     if summary["damaged_frames"]:
-        errors.append(f"{summary['damaged_frames']} frames are damaged in the source; see {names.REVIEW}")
+        errors.append(f"{summary['damaged_frames']} frames are damaged in the source; the report lists them")
     return ReelOutcome(
         source=source,
         status="delivered with failures" if errors else "delivered",

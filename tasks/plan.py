@@ -17,7 +17,7 @@ from tasks.sources import find_sources
 
 # Before a vault has a ledger of its own: seconds a megapixel on one core of a small server, of
 # `make bench` on 640x480 grey (benchmarks/speed.py), slowest of the films measured.
-_RESTORE_S, _REST_S = 0.75, 0.12
+_RESTORE_S, _REST_S = 0.6, 0.08
 # FFV1 takes 0.35 to 0.6 of grainy film's raw size; shots and the joined master both stay in the vault.
 _FFV1_SHARE, _COPIES, _EXTRAS_SHARE = 0.6, 2, 0.1
 
@@ -41,7 +41,7 @@ class ReelPlan:
 
     def sentence(self) -> str:
         if self.error:
-            return f"{self.source}: {self.error}"
+            return f"{self.source}: {self.error.removeprefix(f'{self.source}: ')}"
         if self.shots is None:
             work = f"{self.frames} frames, cuts not known yet"
         else:

@@ -2,14 +2,14 @@
 
 Ray's own ActorPool hands jobs to dead actors and stops at the first exception, so this is ours. One
 dispatcher thread serves every reel of a run: longest job first, one job a worker, a dead worker replaced, a
-job that failed three times given up and named, a worker slot that dies four times in a row closed. Pixels
-never pass through here.
+job that failed three times given up and named. Pixels never pass through here.
 """
 
 import os
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -21,8 +21,9 @@ os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
 os.environ.setdefault("RAY_DEDUP_LOGS", "0")
 
 _TRIES = 3
-_DEATHS_IN_A_ROW = 4
+_FAILED_STARTS = 4
 _TICK_S = 0.2
+_REACH_S = 5
 # Pixels do not travel through the object store; Ray refuses to start with less than about this.
 _OBJECT_STORE_BYTES = 100 * 1024 * 1024
 
@@ -54,21 +55,28 @@ class _Pending:
 
 @dataclass
 class _Slot:
+    """One worker's place. It is given jobs once its process has answered, never before."""
+
     actor: Any = None
-    deaths: int = 0
-    last_death: str = ""
+    answered: bool = False
+    asked: Any = None
+    """A question that its process has not answered yet: whether it is there, or how far it is."""
+    failed_starts: int = 0
+    why: str = ""
     running: _Pending | None = None
     started: float = 0.0
+    next_question: float = 0.0
 
 
 class Pool:
     """Workers on Ray. Use as a context manager; starting happens in the background."""
 
     def __init__(self, make_worker: Callable[[], Worker], size: int | None = None) -> None:
-        """make_worker: called in each worker process. size: how many; by default one a processor or GPU."""
+        """make_worker: called in each worker process. size: how many; by default one a processor."""
         self._make_worker = make_worker
         self._size = size
         self._waiting: list[_Pending] = []
+        self._cancelled: set[Future[Any]] = set()
         self._lock = threading.Condition()
         self._closed = False
         self._lost: PoolError | None = None
@@ -96,6 +104,12 @@ class Pool:
                 self._lock.notify()
         return pending.future
 
+    def cancel(self, futures: Iterable["Future[Any]"]) -> None:
+        """Takes back jobs that nobody waits for any more; their running workers are replaced."""
+        with self._lock:
+            self._cancelled |= set(futures)
+            self._lock.notify()
+
     def close(self) -> None:
         """Stops at once; running jobs are abandoned, and what they had not published leaves no trace."""
         with self._lock:
@@ -117,13 +131,13 @@ class Pool:
             self._start(ray)
             slots = [_Slot() for _ in range(self._size or _default_size(ray))]
             for slot in slots:
-                slot.actor = self._new_actor(ray)
+                self._start_worker(ray, slot)
             while not self._closed:
-                self._give_out(ray, slots)
+                self._take_back(ray, slots)
+                self._give_out(slots)
                 self._collect(ray, slots)
-                if all(slot.deaths >= _DEATHS_IN_A_ROW for slot in slots):
-                    why = slots[0].last_death
-                    raise PoolError(f"the workers keep dying ({why}); try fewer of them (--workers 1)")
+                if all(slot.failed_starts >= _FAILED_STARTS for slot in slots):
+                    raise PoolError(f"no worker can be started ({slots[0].why})")
         except PoolError as error:
             self._fail(error, slots)
         except Exception as error:  # Ray's own failures have no common base
@@ -147,6 +161,7 @@ class Pool:
                 "include_dashboard": False,
                 "object_store_memory": _OBJECT_STORE_BYTES,
             }
+        _check_reachable(os.environ.get("RAY_ADDRESS"))
         try:
             ray.init(**options)
         except ConnectionError as error:
@@ -156,56 +171,73 @@ class Pool:
                 "asks for a token, set it to token); unset RAY_ADDRESS to work on this machine alone"
             ) from error
 
-    def _new_actor(self, ray: Any) -> Any:
-        gpus = 1 if ray.cluster_resources().get("GPU") else 0
-        return (
-            ray.remote(_Actor).options(num_cpus=1, num_gpus=gpus, max_concurrency=2).remote(self._make_worker)
-        )
+    def _start_worker(self, ray: Any, slot: _Slot) -> None:
+        options = {"num_cpus": 1, "max_concurrency": 2}
+        slot.actor = ray.remote(_Actor).options(**options).remote(self._make_worker)
+        slot.answered, slot.asked = False, slot.actor.progress.remote()
 
-    def _give_out(self, ray: Any, slots: list[_Slot]) -> None:
+    def _take_back(self, ray: Any, slots: list[_Slot]) -> None:
         with self._lock:
-            if not self._waiting and not any(slot.running for slot in slots):
-                self._lock.wait(_TICK_S)
+            cancelled, self._cancelled = self._cancelled, set()
+            self._waiting = [pending for pending in self._waiting if pending.future not in cancelled]
+        for slot in slots:
+            if slot.running and slot.running.future in cancelled:
+                slot.running = None
+                ray.kill(slot.actor)
+                self._start_worker(ray, slot)
+        for future in cancelled:
+            future.cancel()
+
+    def _give_out(self, slots: list[_Slot]) -> None:
+        with self._lock:
             for slot in slots:
-                if slot.running or slot.deaths >= _DEATHS_IN_A_ROW or not self._waiting:
+                if slot.running or not slot.answered or not self._waiting:
                     continue
                 longest = max(self._waiting, key=lambda pending: pending.cost)
                 self._waiting.remove(longest)
                 slot.running, slot.started = longest, time.monotonic()
-        for slot in slots:
-            if slot.running and slot.running.ref is None:
-                slot.running.ref = slot.actor.run.remote(slot.running.job)
+                longest.ref = slot.actor.run.remote(longest.job)
+            if not any(slot.running or slot.asked for slot in slots):
+                self._lock.wait(_TICK_S)
 
     def _collect(self, ray: Any, slots: list[_Slot]) -> None:
-        busy = {slot.running.ref: slot for slot in slots if slot.running}
-        if not busy:
+        runs = {slot.running.ref: slot for slot in slots if slot.running}
+        asked = {slot.asked: slot for slot in slots if slot.asked is not None}
+        refs = [*runs, *asked]
+        if not refs:
             return
-        done, running = ray.wait(list(busy), num_returns=1, timeout=_TICK_S)
+        done, _ = ray.wait(refs, num_returns=1, timeout=_TICK_S)
+        done, _ = ray.wait(refs, num_returns=len(refs), timeout=0) if done else (done, None)
         for ref in done:
-            self._finish(ray, busy[ref], ref)
-        for ref in running:
-            slot = busy[ref]
-            assert slot.running
-            if time.monotonic() - slot.started > slot.running.deadline_s:
+            if ref in asked:
+                self._answer(ray, asked[ref])
+        for ref in done:
+            if ref in runs and runs[ref].running:
+                self._finish(ray, runs[ref], ref)
+        for slot in slots:
+            if slot.running and time.monotonic() - slot.started > slot.running.deadline_s:
                 self._retire(ray, slot, f"took longer than {slot.running.deadline_s:.0f} s")
-            else:
-                self._ask_progress(ray, slot)
+            elif slot.running and slot.asked is None and time.monotonic() > slot.next_question:
+                slot.asked, slot.next_question = slot.actor.progress.remote(), time.monotonic() + _TICK_S
 
-    def _ask_progress(self, ray: Any, slot: _Slot) -> None:
-        assert slot.running
+    def _answer(self, ray: Any, slot: _Slot) -> None:
+        ref, slot.asked = slot.asked, None
         try:
-            slot.running.progress(ray.get(slot.actor.progress.remote(), timeout=5))
-        except Exception:
-            return  # a dying worker shows at the next wait
+            done = ray.get(ref)
+        except ray.exceptions.RayError as error:
+            if not slot.answered and slot.failed_starts < _FAILED_STARTS:
+                slot.failed_starts, slot.why = slot.failed_starts + 1, _reason(error)
+                self._start_worker(ray, slot)
+            return  # a worker that dies at work shows in its job
+        slot.answered, slot.failed_starts = True, 0
+        if slot.running:
+            slot.running.progress(done)
 
     def _finish(self, ray: Any, slot: _Slot, ref: Any) -> None:
         pending = slot.running
         assert pending
         try:
             result = ray.get(ref)
-        except (ray.exceptions.RayActorError, ray.exceptions.OutOfMemoryError) as error:
-            self._retire(ray, slot, f"its worker died ({_reason(error)})")
-            return
         except ray.exceptions.RayTaskError as error:
             slot.running = None
             cause = error.cause if isinstance(error.cause, Exception) else error
@@ -213,16 +245,17 @@ class Pool:
                 pending.future.set_exception(cause)
             else:
                 self._failed(pending, _first_line(cause))
-            return
-        slot.running, slot.deaths = None, 0
-        pending.future.set_result(result)
+        except ray.exceptions.RayError as error:
+            self._retire(ray, slot, f"its worker died ({_reason(error)})")
+        else:
+            slot.running = None
+            pending.future.set_result(result)
 
     def _retire(self, ray: Any, slot: _Slot, why: str) -> None:
-        pending = slot.running
+        pending, slot.running = slot.running, None
         assert pending
         ray.kill(slot.actor)
-        slot.running, slot.deaths, slot.last_death = None, slot.deaths + 1, why
-        slot.actor = self._new_actor(ray)
+        self._start_worker(ray, slot)
         self._failed(pending, why)
 
     def _failed(self, pending: _Pending, why: str) -> None:
@@ -275,9 +308,23 @@ class _Actor:
         self._done = done
 
 
+def _check_reachable(address: str | None) -> None:
+    """Ray itself tries for minutes. Raises PoolError where nothing listens; only host:port is tried."""
+    host, _, port = (address or "").rpartition(":")
+    if not host or not port.isdigit() or "/" in host:
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_REACH_S).close()
+    except OSError as error:
+        raise PoolError(
+            f"nothing answers at RAY_ADDRESS={address}; start the cluster, or unset RAY_ADDRESS to work on "
+            "this machine alone"
+        ) from error
+
+
 def _default_size(ray: Any) -> int:
     resources = ray.cluster_resources()
-    return max(1, int(resources.get("GPU") or resources.get("CPU", 1)))
+    return max(1, int(resources.get("CPU", 1)))
 
 
 def _reason(error: BaseException) -> str:

@@ -5,6 +5,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
+from models.catalogue import resolved
+from storage.filesystem import absolute
+
 Mode = Literal["preservation", "presentation"]
 
 
@@ -31,6 +34,11 @@ class RestoreRequest:
     """Tries again the shots that were given up in earlier runs."""
 
     def __post_init__(self) -> None:
+        if not self.vault.strip():
+            raise RequestError("--vault: name a directory or a URI")
+        # Workers and later runs may stand elsewhere, and `default` may become another restorer.
+        object.__setattr__(self, "vault", absolute(self.vault))
+        object.__setattr__(self, "restorer", resolved(self.restorer))
         if self.mode not in ("preservation", "presentation"):
             raise RequestError(f"--mode {self.mode}: choose preservation or presentation")
         if self.rate is not None and not 1 <= self.rate <= 240:

@@ -1,37 +1,33 @@
 """One shot: read, restored, merged under its mask, written with its record: a worker's job."""
 
 import json
+import socket
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 from av.error import FFmpegError
 
-import models
-import storage
 from models.catalogue import load_restorer
 from models.restorer import Card, Repair, Restorer
 from storage.delivery import MOVED
-from storage.digest import digest_of, digest_of_code, versions_of
-from storage.errors import VaultError
+from storage.digest import digest_of
+from storage.errors import StorageError, VaultError
 from storage.filesystem import first_line
 from storage.master import GREY8, Ffv1Writer
 from storage.pixels import Picture, blank, differs, merge, replace
 from storage.survey import Progress
 from storage.tables import CHANGES, TableWriter
 from storage.vault import Vault
-from tasks.changes import change_rows
+from tasks.changes import change_rows, with_change
 from tasks.footage import ShotFootage
 from tasks.ingest import IngestedReel, load
+from tasks.recipe import installation
 from tasks.request import Mode
 
 RECORD = "shot.json"
-# What decides pixels besides our own code.
-_ENGINES = ("av", "numpy", "opencv-python-headless")
 
 
 @dataclass(frozen=True)
@@ -44,6 +40,8 @@ class ShotJob:
     end: int
     restorer: str
     mode: Mode
+    key: str = ""
+    """Where the run expects the output."""
 
     @property
     def frames(self) -> int:
@@ -59,8 +57,12 @@ class ShotOutcome:
     device: str
 
 
+class OtherInstallation(StorageError):
+    """A worker would make other bytes than the run expects."""
+
+
 def shot_key(reel: IngestedReel, job: ShotJob, card: Card) -> str:
-    """Where the shot's output lies: named by everything that can change a pixel of it."""
+    """Where the shot's output lies: named by everything that can change a byte of it."""
     return f"{reel.key}/shots/{digest_of(_recipe(reel, job, card))}"
 
 
@@ -69,36 +71,46 @@ def _recipe(reel: IngestedReel, job: ShotJob, card: Card) -> dict[str, Any]:
         "source_sha256": reel.reel.sha256,
         "frames": [job.start, job.end],
         "pictures_md5": digest_of([row.md5 for row in reel.rows[job.start : job.end]]),
-        "rate": reel.reel.video.rate,
+        "video": asdict(reel.reel.video),
         "restorer": {**asdict(card), "parameters": dict(card.parameters)},
         "mode": job.mode,
-        "code": [digest_of_code(Path(models.__path__[0])), digest_of_code(Path(storage.__path__[0]))],
-        "engines": {**versions_of(_ENGINES), "ffmpeg": str(av.library_versions["libavcodec"])},
+        **installation("models", "storage", "tasks/restore.py", "tasks/footage.py", "tasks/changes.py"),
     }
 
 
 class RestoringWorker:
-    """Lives in a worker process of the pool: restorers are loaded once, reels remembered."""
+    """Lives in a worker process of the pool: a restorer is loaded once."""
 
     def __init__(self) -> None:
         cv2.setNumThreads(1)
         self._restorers: dict[str, Restorer] = {}
-        self._reels: dict[tuple[str, str], IngestedReel] = {}
+        self._reel: tuple[tuple[str, str], IngestedReel] | None = None
 
     def run(self, job: ShotJob, progress: Progress) -> ShotOutcome:
         """Raises StorageError (final) and whatever a restorer raises."""
         started = monotonic()
-        restorer = self._restorers.setdefault(job.restorer, load_restorer(job.restorer))
+        restorer = self._restorers.get(job.restorer) or load_restorer(job.restorer)
+        self._restorers[job.restorer] = restorer
         vault = Vault(job.vault)
-        reel = self._reels.get((job.vault, job.reel_id)) or load(vault, job.reel_id)
-        self._reels[job.vault, job.reel_id] = reel
+        reel = self._load(vault, job)
         key = shot_key(reel, job, restorer.card)
+        if job.key and key != job.key:
+            raise OtherInstallation(
+                f"{socket.gethostname()}: this worker has other versions than the run; install the same there"
+            )
         if not vault.exists(f"{key}/{RECORD}"):
             try:
                 restore_shot(vault, key, reel, job, restorer, progress)
             except FFmpegError as error:
                 raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
         return ShotOutcome(key, monotonic() - started, "cpu")
+
+    def _load(self, vault: Vault, job: ShotJob) -> IngestedReel:
+        """The reel's index; only the last one is kept, an archive has thousands."""
+        name = job.vault, job.reel_id
+        if self._reel is None or self._reel[0] != name:
+            self._reel = name, load(vault, job.reel_id)
+        return self._reel[1]
 
 
 def restore_shot(
@@ -127,7 +139,7 @@ def restore_shot(
                 restored.write(result)
                 masks.write(_mask_picture(mask_HW, repair))
                 originals.write(replace(blank(picture), picture, mask_HW))
-                changes.write(step_rows[frame - job.start])
+                changes.write(with_change(step_rows[frame - job.start], picture, result))
                 changes.write(change_rows(frame, job.start, picture, result, repair, restorer.card))
                 touched += int(repair.mask_HW.sum())
                 confidence_sum += float(repair.confidence_HW[repair.mask_HW].sum())

@@ -43,8 +43,10 @@ def revert_delivery(delivery: str, output: str, shots: str | None = None) -> Rev
     target = Path(output)
     if not (folder / REEL).exists():
         raise VaultError(f"{delivery}: not a delivery")
-    if target.suffix.lower() != ".mkv" or target.exists():
-        raise RequestError(f"--output {output}: name a new .mkv file")
+    if target.suffix.lower() != ".mkv":
+        raise RequestError(f"--output {output}: the film is Matroska; name a file ending in .mkv")
+    if target.exists():
+        raise RequestError(f"--output {output}: is there already; name a new file")
     reel = reel_from_json((folder / REEL).read_bytes())
     rows = [FrameRow(**row) for row in from_parquet((folder / FRAMES).read_bytes(), FRAMES_TABLE)]
     chosen = _chosen_frames(

@@ -27,7 +27,7 @@ class ReviewItem:
     end: int
     reason: Literal[
         "uncertain cut", "large area", "low confidence", "not restored", "lost frames", "corrupt frames",
-        "reverted", "transition", "interlaced",
+        "reverted", "rework", "transition", "interlaced", "stray decision",
     ]  # fmt: skip
     detail: str
 
@@ -36,11 +36,14 @@ def review_items(
     shots: Sequence[ShotSpan],
     records: Sequence[dict[str, Any]],
     failures: dict[int, str],
-    reverted: set[int],
+    decisions: Sequence[Decision | None],
     rows: Sequence[FrameRow],
     interlaced: bool,
 ) -> list[ReviewItem]:
-    """The review list of a delivery. records: shot.json of each shot; failures: reasons by shot index."""
+    """The review list of a delivery; what a reviewer accepted is off it.
+
+    records: shot.json of each shot. failures: reasons by shot index. decisions: the reviewer's, by shot.
+    """
     items: list[ReviewItem] = []
     for n, (shot, record) in enumerate(zip(shots, records, strict=True)):
 
@@ -49,8 +52,12 @@ def review_items(
 
         if n in failures:
             add("not restored", f"delivered as the source has it: {failures[n]}")
-        if n in reverted:
+        if decisions[n] == "accept":
+            continue
+        if decisions[n] == "revert":
             add("reverted", "delivered as the source has it, as the reviewer decided")
+        if decisions[n] == "rework":
+            add("rework", "the reviewer asked for another treatment")
         if shot.certainty < UNCERTAIN_BELOW:
             add("uncertain cut", f"its first cut is {shot.certainty:.0%} certain")
         if shot.kind == "transition":
@@ -66,6 +73,16 @@ def review_items(
         if interlaced:
             add("interlaced", "two fields a frame: motion between them may have been left unrepaired")
     return items
+
+
+def stray_decisions(vault: Vault, reel_id: str, shots: Sequence[ShotSpan]) -> list[ReviewItem]:
+    """The reviewer's decisions that fit no shot, as after a new cut list: none is dropped unsaid."""
+    known = {(shot.start, shot.end) for shot in shots}
+    return [
+        ReviewItem(0, start, end, "stray decision", f"{decision}: no shot has these frames any more")
+        for (start, end), decision in decided(vault, reel_id).items()
+        if (start, end) not in known
+    ]
 
 
 def decided(vault: Vault, reel_id: str) -> dict[tuple[int, int], Decision]:

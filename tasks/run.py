@@ -1,6 +1,7 @@
 """What the steps of one run share."""
 
 from dataclasses import dataclass
+from typing import Self
 
 from storage.vault import Vault
 from tasks.ledger import Ledger
@@ -18,7 +19,10 @@ class Run:
     def vault(self) -> Vault:
         return Vault(self.request.vault)
 
-    def finish(self) -> None:
-        """Writes the run's ledger and clears away what dead workers left."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Writes the run's ledger and clears away what dead workers left, however the run ended."""
         self.ledger.write(self.vault)
         self.vault.sweep()

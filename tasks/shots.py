@@ -7,9 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-import models.shots
 from models.shots.cuts import find_cuts
-from storage.digest import digest_of_code
+from storage.digest import digest_of
 from storage.reel import Reel
 from storage.survey import Progress
 from storage.tables import SHOTS, from_parquet, to_parquet
@@ -17,6 +16,7 @@ from storage.timeline import ShotSpan, TimelineReel, read_cut_list
 from storage.vault import Vault
 from tasks.ingest import IngestedReel
 from tasks.looks import LOOKS, read_looks
+from tasks.recipe import installation
 
 
 def find_shots(vault: Vault, reel: IngestedReel, cut_list: str | None, progress: Progress) -> list[ShotSpan]:
@@ -51,8 +51,8 @@ def _by_hand(reel: IngestedReel) -> str:
 
 
 def _detected(reel: IngestedReel) -> str:
-    code = digest_of_code(Path(models.shots.__path__[0]))
-    return f"{reel.key}/shots-{code}.parquet"
+    basis = installation("models/shots", "storage", "tasks/looks.py", "tasks/shots.py")
+    return f"{reel.key}/shots-{digest_of(basis)}.parquet"
 
 
 def timeline_reel(reel: Reel) -> TimelineReel:

@@ -5,6 +5,7 @@ Prefect runs, shows and retries them; it caches nothing, because the vault knows
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 
@@ -22,7 +23,7 @@ from tasks.ingest import IngestedReel
 from tasks.outcome import ReelOutcome, read_outcome
 from tasks.progress import BOARD
 from tasks.run import Run
-from tasks.workforce import workers
+from tasks.workforce import dismiss, workers
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -77,15 +78,22 @@ def deliver_reel(run: Run, reel: IngestedReel, restored: list[ShotOutput]) -> Re
     with run.ledger.timing("deliver", reel.reel):
         key = delivering.deliver(run.vault, reel, restored, run.request.mode, run.request.restorer, tell)
     outcome = read_outcome(run.vault, reel.reel.source, key)
-    _publish(run.vault, key, outcome)
+    with suppress(Exception):  # the delivery stands, whether the UI shows it or not
+        _publish(run.vault, key, outcome)
     return outcome
 
 
 def side_by_side(work: Callable[[Item], R], items: list[Item], at_once: int) -> list[R]:
     """The results in order; each call sees this thread's Prefect context, so that flows nest."""
-    with ThreadPoolExecutor(max_workers=at_once) as threads:
+    threads = ThreadPoolExecutor(max_workers=at_once)
+    try:
         futures = [threads.submit(copy_context().run, work, item) for item in items]
         return [future.result() for future in futures]
+    except BaseException:
+        dismiss()  # who stops a run does not wait for its shots
+        raise
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _publish(vault: Vault, key: str, outcome: ReelOutcome) -> None:

@@ -29,3 +29,11 @@ def workers(size: int | None = None) -> Iterator[Pool]:
             with _lock:
                 _open.remove(mine)
             mine.close()
+
+
+def dismiss() -> None:
+    """Ends the pool that is open, if any: what waits for it fails at once."""
+    with _lock:
+        pools = list(_open)
+    for pool in pools:
+        pool.close()

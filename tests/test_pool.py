@@ -85,6 +85,27 @@ def test_a_job_is_tried_as_often_as_it_makes_sense(
     assert all(lines.count(f"other {n}") == 1 for n in range(4))
 
 
+def test_poison_jobs_do_not_cost_the_others(pool: Pool, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    poison = [pool.submit(_job(f"poison {n}", "die", log), cost=2, deadline_s=60) for n in range(3)]
+    healthy = pool.submit(_job("healthy", "work", log), cost=1, deadline_s=60)
+    for future in poison:
+        with pytest.raises(JobFailed):
+            future.result(_PATIENCE_S)
+    assert healthy.result(_PATIENCE_S)[0] == "healthy"
+
+
+def test_cancelled_jobs_free_their_worker(pool: Pool, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    hanging = pool.submit(_job("hanging", "hang", log), cost=2, deadline_s=600)
+    waiting = pool.submit(_job("waiting", "work", log), cost=1, deadline_s=600)
+    while not log.exists():
+        time.sleep(0.05)
+    pool.cancel([hanging, waiting])
+    assert pool.submit(_job("next", "work", log), cost=1, deadline_s=60).result(_PATIENCE_S)[0] == "next"
+    assert log.read_text().split() == ["hanging", "next"]
+
+
 def test_a_job_past_its_deadline_is_killed_and_named(pool: Pool, tmp_path: Path) -> None:
     future = pool.submit(_job("slow", "hang", tmp_path / "log"), cost=1, deadline_s=1)
     with pytest.raises(JobFailed, match="took longer than 1 s"):

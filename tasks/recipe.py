@@ -1,0 +1,28 @@
+"""What of this installation can change a byte of an output: part of every digest, and of the record."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import av
+
+import models
+import storage
+import tasks
+from storage.digest import digest_of_code, versions_of
+
+_ENGINES = ("av", "numpy", "opencv-python-headless", "pyarrow", "scenedetect-headless")
+_PACKAGES = {"models": models, "storage": storage, "tasks": tasks}
+
+
+@cache
+def installation(*places: str) -> dict[str, Any]:
+    """Digest of the code at these places (`models`, `tasks/looks.py`) and the versions of the engines."""
+    paths = []
+    for place in places:
+        package, _, rest = place.partition("/")
+        paths.append(Path(_PACKAGES[package].__path__[0], rest))
+    return {
+        "code": digest_of_code(*paths),
+        "engines": {**versions_of(_ENGINES), "libavcodec": list(av.library_versions["libavcodec"])},
+    }
