@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 import signal
 import sys
@@ -32,6 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if not options.debug:
         os.environ.update({key: value for key, value in _QUIET.items() if key not in os.environ})
+        logging.raiseExceptions = False  # engines log on while they are being stopped
     try:
         status: int = options.run(options)
         return status

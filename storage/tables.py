@@ -148,7 +148,7 @@ def from_parquet(data: bytes, schema: pa.Schema) -> list[dict[str, Any]]:
     Raises VaultError where it is not such a table.
     """
     try:
-        table = pq.read_table(io.BytesIO(data))
+        table = pq.read_table(io.BytesIO(data), use_threads=False)
         rows: list[dict[str, Any]] = table.select(schema.names).cast(schema).to_pylist()
     except (pa.ArrowException, KeyError, ValueError) as error:
         raise VaultError(f"not a table of {_name(schema)} ({first_line(error)})") from error

@@ -45,7 +45,7 @@ class ReelPlan:
         if self.shots is None:
             work = f"{self.frames} frames, cuts not known yet"
         else:
-            work = f"{self.frames} frames in {self.shots} shots, {self.shots_done} done already"
+            work = f"{self.frames} frames, {self.shots_done} of {self.shots} shots done already"
         basis = "by this vault's ledger" if self.measured else "by figures of another machine"
         return (
             f"{self.source}: {work}; {self.frames_to_restore} frames to restore, about "

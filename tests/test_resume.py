@@ -56,7 +56,16 @@ def _start(film: tuple[Path, Path], vault: Path) -> "subprocess.Popen[str]":
 
 
 def _kill_driver(run: "subprocess.Popen[str]") -> None:
+    servers = [
+        p for p in psutil.Process(run.pid).children(recursive=True) if "uvicorn" in " ".join(p.cmdline())
+    ]
     run.kill()
+    for server in servers:  # Prefect's own outlives who started it
+        server.kill()
+
+
+def _stop_driver(run: "subprocess.Popen[str]") -> None:
+    run.terminate()
 
 
 def _kill_worker(run: "subprocess.Popen[str]") -> None:
@@ -80,6 +89,7 @@ def _kill_ray(run: "subprocess.Popen[str]") -> None:
         pytest.param(_kill_driver, 3, id="driver, after three shots"),
         pytest.param(_kill_worker, 1, id="worker, after one shot"),
         pytest.param(_kill_ray, 2, id="ray, after two shots"),
+        pytest.param(_stop_driver, 2, id="stopped by a signal, after two shots"),
     ],
 )
 def test_a_killed_run_ends_with_the_same_bytes(
