@@ -20,7 +20,7 @@ def digest_of(facts: Any) -> str:
 
 @cache
 def digest_of_code(*places: Path) -> str:
-    """Over the source text of these modules and of every module in these folders: what is edited is done anew."""
+    """Over the source text of these modules, and of all in these folders: what is edited is done anew."""
     total = hashlib.sha256()
     for place in places:
         for path in [place] if place.is_file() else sorted(place.rglob("*.py")):

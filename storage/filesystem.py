@@ -1,9 +1,12 @@
 """Files by URI: a plain path, `file:`, `s3:` or `gs:`. The only place that asks which."""
 
 import os
-from contextlib import suppress
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, Self, cast
+from urllib.parse import unquote
 
 import pyarrow as pa
 from pyarrow import fs
@@ -15,9 +18,9 @@ _OURS = ("file", "s3", "gs")
 
 def resolve(uri: str) -> tuple[fs.FileSystem, str]:
     """The filesystem and the path on it. Raises StorageError for a scheme that is not ours."""
-    scheme, mark, _ = uri.partition("://")
-    if not mark:
-        return fs.LocalFileSystem(), str(Path(uri).expanduser().absolute())
+    if is_local(uri):
+        return fs.LocalFileSystem(), str(_plain(uri).expanduser().absolute())
+    scheme, _, _ = uri.partition("://")
     if scheme not in _OURS:
         raise StorageError(
             f"{uri}: {scheme}: is not a place Answerprint reads or writes; use file:, s3: or gs:"
@@ -30,7 +33,19 @@ def resolve(uri: str) -> tuple[fs.FileSystem, str]:
 
 
 def is_local(uri: str) -> bool:
-    return "://" not in uri or uri.startswith("file://")
+    return "://" not in uri or uri.startswith("file:/")
+
+
+def _plain(uri: str) -> Path:
+    """`file:/x`, `file:///x` and `file://localhost/x` say /x; what is a path already stays one."""
+    if not uri.startswith("file:/"):
+        return Path(uri)
+    path = uri.removeprefix("file:")
+    if path.startswith("//"):
+        host, _, path = path[2:].partition("/")
+        if host not in ("", "localhost"):
+            raise StorageError(f"{uri}: is on another machine; name the path under which it is mounted here")
+    return Path("/" + unquote(path).lstrip("/"))
 
 
 def absolute(uri: str) -> str:
@@ -44,30 +59,61 @@ def local_path(uri: str) -> Path:
 
 
 def open_input(uri: str) -> BinaryIO:
-    """The file, for reading and seeking. Raises SourceError where it cannot be opened."""
+    """The file, for reading and seeking. Raises SourceError where it cannot be opened or, later, read."""
     filesystem, path = resolve(uri)
+    local = isinstance(filesystem, fs.LocalFileSystem)
+    with reading(uri):
+        return cast(BinaryIO, _Source(open(path, "rb") if local else filesystem.open_input_file(path), uri))
+
+
+class _Source:
+    """A file whose troubles are told as the source's, whoever reads it."""
+
+    def __init__(self, file: Any, uri: str) -> None:
+        self._file, self._uri = file, uri
+
+    def read(self, size: int = -1) -> bytes:
+        with reading(self._uri):
+            return bytes(self._file.read(size))
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        with reading(self._uri):
+            return int(self._file.seek(offset, whence))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+@contextmanager
+def reading(source: str) -> Iterator[None]:
+    """Within the block, trouble with the disk or the network is told as the source's. Raises SourceError."""
     try:
-        if isinstance(filesystem, fs.LocalFileSystem):
-            return open(path, "rb")
-        return cast(BinaryIO, filesystem.open_input_file(path))
+        yield
     except IsADirectoryError as error:
-        raise SourceError(f"{uri}: is a directory, not a film") from error
+        raise SourceError(f"{source}: is a directory, not a film") from error
     except FileNotFoundError as error:
-        raise SourceError(f"{uri}: no such file") from error
+        raise SourceError(f"{source}: no such file") from error
     except OSError as error:
-        raise SourceError(f"{uri}: cannot be read ({first_line(error)})") from error
+        raise SourceError(f"{source}: cannot be read ({first_line(error)})") from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Writes the file whole or not at all: temporary name, fsync, rename. Raises VaultError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with open(temporary, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
@@ -75,12 +121,19 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def sync_tree(root: Path) -> None:
-    """Makes every file below `root` safe on disk before its record is written."""
+    """Makes `root` and all below it safe on disk before its record is written."""
     for path in sorted(root.rglob("*")):
         if path.is_file():
             with open(path, "rb") as file:
                 os.fsync(file.fileno())
-    handle = os.open(root, os.O_RDONLY)
+        elif path.is_dir():
+            sync_folder(path)
+    sync_folder(root)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in a folder safe on disk: a rename is not until then."""
+    handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from storage.container import Decoder, open_film
 from storage.errors import SourceError
+from storage.filesystem import reading
 from storage.fixity import frame_md5
 from storage.pixels import Picture, Unpacker
 from storage.reel import FrameRow, Reel
@@ -119,7 +120,9 @@ def _images(reel: Reel, rows: Sequence[FrameRow], first: int, last: int) -> Iter
         path = files[frame]
         if rows[frame].damage == "lost" or path is None:
             continue
-        picture = unpacker.picture(decode_image(path.read_bytes(), path.suffix))
+        with reading(str(path)):
+            data = path.read_bytes()
+        picture = unpacker.picture(decode_image(data, path.suffix))
         if frame_md5(picture.planes) != rows[frame].md5:
             raise SourceError(f"{path}: is not the image that was ingested; was the file changed?")
         yield frame, picture

@@ -4,7 +4,8 @@ GOP 1, slices with checksums, the source's samples and tags. Nothing is written 
 no random identifiers, no dates.
 """
 
-from collections.abc import Iterable, Sequence
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
@@ -152,6 +153,28 @@ def _slices(width: int, height: int, pix_fmt: str) -> int:
 
 def _tags(reel: Reel) -> dict[str, str]:
     return {**reel.metadata, **({"timecode": reel.timecode} if reel.timecode else {})}
+
+
+def lost_tags(film: Mapping[str, str], picture: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """The keys of those tags of the film, and of its stream of pictures, that Matroska does not give back as
+    they are. Found out with a film of one frame: the muxer has names of its own for some and drops others.
+    """
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska", options={"fflags": "+bitexact"}) as out:
+        stream = out.add_stream("ffv1", rate=1)
+        stream.width, stream.height, stream.pix_fmt = 16, 16, "gray"
+        out.metadata.update(film)
+        stream.metadata.update(picture)
+        out.mux([*stream.encode(av.VideoFrame(16, 16, "gray")), *stream.encode(None)])
+    file.seek(0)
+    with av.open(file, metadata_errors="replace") as back:
+        return _missing(film, back.metadata), _missing(picture, back.streams.video[0].metadata)
+
+
+def _missing(tags: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
+    """Matroska writes the names of tags in capitals."""
+    kept = {key.lower(): value for key, value in found.items()}
+    return [key for key, value in tags.items() if kept.get(key.lower()) != value]
 
 
 def _chapters(reel: Reel) -> list[Any]:

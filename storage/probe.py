@@ -108,7 +108,7 @@ def carried_streams(container: InputContainer) -> list[Any]:
 def not_carried_of(container: InputContainer) -> tuple[str, ...]:
     kept = {stream.index for stream in carried_streams(container)} | {film_stream(container).index}
     return tuple(
-        f"stream {stream.index} ({stream.type}): Matroska has no place for it"
+        f"stream {stream.index} ({stream.type}): is not carried"
         for stream in container.streams
         if stream.index not in kept
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from storage.dpx import DamagedFrame
 from storage.errors import SourceError
+from storage.filesystem import reading
 from storage.still import CODECS, StillHeader, decode_image, read_header
 
 _PATTERN = re.compile(r"%0?(\d*)d|(#+)")
@@ -104,7 +105,7 @@ def _is_pattern(name: str) -> bool:
 
 
 def _images(folder: Path) -> Iterator[str]:
-    with os.scandir(folder) as entries:
+    with reading(str(folder)), os.scandir(folder) as entries:
         names = sorted(e.name for e in entries if not e.name.startswith(".") and e.is_file())
     return (name for name in names if Path(name).suffix.lower() in CODECS)
 
@@ -215,7 +216,9 @@ def _decode_first(good: list[_Good], damaged: list[tuple[int, str]], numbered: d
     ordinals = {path: number - min(numbered) for number, path in numbered.items()}
     for path, header, _ in list(good[:_FIRST_DECODES]):
         try:
-            frame = decode_image(path.read_bytes(), path.suffix)
+            with reading(str(path)):
+                data = path.read_bytes()
+            frame = decode_image(data, path.suffix)
         except DamagedFrame as error:
             damaged.append((ordinals[path], str(error)))
             good.pop(0)

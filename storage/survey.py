@@ -14,6 +14,7 @@ from storage.errors import SourceError
 from storage.filesystem import open_input
 from storage.fixity import frame_md5, sha256_file
 from storage.index import Seen, build_index
+from storage.master import lost_tags
 from storage.pixels import Picture, Unpacker
 from storage.probe import (
     FALLBACK_RATE,
@@ -124,6 +125,17 @@ def _survey_film(
             step,
             _promised(container, decoder, film_rate, size_bytes),
         )
+        metadata, video_metadata = film_tags(container.metadata), film_tags(stream.metadata)
+        dropped = [
+            f"tag {key} of the {place}: Matroska does not hold it; it says {tags.pop(key)}"
+            for place, tags, keys in zip(
+                ("film", "picture"),
+                (metadata, video_metadata),
+                lost_tags(metadata, video_metadata),
+                strict=True,
+            )
+            for key in keys
+        ]
         reel = Reel(
             reel_id=digest[:16],
             source=source,
@@ -140,11 +152,11 @@ def _survey_film(
             earliest=min((rows[0].pts or 0) * time_base, sound.earliest or Fraction(0)),
             audio=sound.facts(),
             timecode=timecode_of(container),
-            metadata=film_tags(container.metadata),
-            video_metadata=film_tags(stream.metadata),
+            metadata=metadata,
+            video_metadata=video_metadata,
             chapters=chapters_of(container),
             assumptions=tuple(assumptions),
-            not_carried=not_carried_of(container),
+            not_carried=(*not_carried_of(container), *dropped),
             damaged_frames=sum(bool(row.damage) for row in rows),
             decoder_errors=tuple(decoder.errors[:_KEPT_ERRORS]),
         )

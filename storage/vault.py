@@ -24,7 +24,7 @@ from pyarrow import fs
 
 from storage.digest import digest_of
 from storage.errors import VaultError
-from storage.filesystem import first_line, resolve, sync_tree, write_atomically
+from storage.filesystem import first_line, resolve, sync_folder, sync_tree, write_atomically
 
 _STAGING = ".staging"
 
@@ -80,12 +80,10 @@ class Vault:
         if self.is_local:
             write_atomically(Path(path), data)
             return
-        try:
+        with self._writing(key):
             self._fs.create_dir(path.rpartition("/")[0], recursive=True)
             with self._fs.open_output_stream(path) as stream:
                 stream.write(data)
-        except OSError as error:
-            raise VaultError(f"{self.uri}/{key}: cannot be written ({first_line(error)})") from error
 
     def folders(self, key: str) -> list[str]:
         """The names of the folders below a key, sorted; none where there is no such key."""
@@ -103,23 +101,31 @@ class Vault:
         """A folder to make things in; when the block ends well, it stands in the vault under `key`.
 
         record: the file, relative to the folder, that says that all is there; it comes last. If somebody else
-        published the same key meanwhile, theirs stays: equal names mean equal bytes.
+        published the same key meanwhile, theirs stays: equal names mean equal bytes. What lies there without
+        its record is cleared away. Raises VaultError; what is raised in the block comes out as it is.
         """
         self._path(key)
         home = Path(self._root, _STAGING) if self.is_local else Path(tempfile.gettempdir())
         folder = home / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
         try:
-            folder.mkdir(parents=True)
+            with self._writing(key):
+                folder.mkdir(parents=True)
             yield folder
-            sync_tree(folder)
-            if self.is_local:
-                self._rename(folder, key)
-            else:
-                self._upload(folder, key, record)
-        except OSError as error:
-            raise VaultError(f"{self.uri}/{key}: cannot be written ({first_line(error)})") from error
+            with self._writing(key):
+                sync_tree(folder)
+                if self.is_local:
+                    self._rename(folder, key, record)
+                else:
+                    self._upload(folder, key, record)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def _writing(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise VaultError(f"{self.uri}/{key}: cannot be written ({first_line(error)})") from error
 
     def path(self, key: str) -> Path:
         """A file of the vault as a path on this machine; fetched first where the vault is elsewhere.
@@ -154,15 +160,23 @@ class Vault:
             raise VaultError(f"{key!r} is not a place in a vault")
         return "/".join([self._root, *parts])
 
-    def _rename(self, folder: Path, key: str) -> None:
+    def _rename(self, folder: Path, key: str, record: str) -> None:
         target = Path(self._path(key))
         target.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
-            try:
-                folder.rename(target)
-            except OSError:
-                if not target.exists():
-                    raise
+        try:
+            folder.rename(target)
+        except OSError:
+            if (target / record).exists():
+                return
+            if not target.exists():
+                raise
+            # Half a copy, or one whose record was deleted: nothing that anyone may use.
+            aside = folder.with_name(f"{folder.name}.aside")
+            with suppress(FileNotFoundError):
+                target.rename(aside)
+            folder.rename(target)
+            shutil.rmtree(aside, ignore_errors=True)
+        sync_folder(target.parent)
 
     def _upload(self, folder: Path, key: str, record: str) -> None:
         files = sorted(p for p in folder.rglob("*") if p.is_file() and p != folder / record)

@@ -12,11 +12,12 @@ from av.error import FFmpegError
 
 from storage import delivery as names
 from storage.access import AccessWriter
+from storage.bag import write_bag
 from storage.delivery import DeliveredFrame
 from storage.digest import digest_of
 from storage.errors import StorageError, VaultError
 from storage.filesystem import first_line
-from storage.fixity import FrameSum, write_bag, write_framemd5
+from storage.fixity import FrameSum, write_framemd5
 from storage.master import GREY8, join, join_plain
 from storage.reel import Reel, reel_to_json
 from storage.survey import Progress

@@ -1,9 +1,10 @@
 """The laws a delivery must keep, checked from its own files alone."""
 
 from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from storage.delivery import (
     CHANGES,
@@ -25,6 +26,13 @@ from storage.tables import FRAMES as FRAMES_TABLE
 from storage.tables import from_parquet, read_rows
 
 _MOST_TOLD = 20
+# Matroska holds a frame's whole nanoseconds, which FFmpeg reads as a fraction of numbers up to 30,000; an MP4
+# of uneven times has any rate. Each frame's own time is checked to the millisecond.
+_RATE_TOLERANCE = Fraction(1, 20_000)
+BROKEN = (StorageError, OSError, ValueError, KeyError, IndexError, ZeroDivisionError, TypeError)
+"""What reading a broken record raises."""
+
+Seen: TypeAlias = tuple[DeliveredFrame, FrameSum]
 
 
 def check_laws(folder: Path, on_frame: Callable[[DeliveredFrame, FrameSum], None] | None = None) -> list[str]:
@@ -32,14 +40,33 @@ def check_laws(folder: Path, on_frame: Callable[[DeliveredFrame, FrameSum], None
 
     on_frame: sees every frame on the way, with the checksum of its master picture.
     """
+    problems = []
+    for found in _findings(folder):
+        if isinstance(found, str):
+            problems.append(found)
+        elif on_frame:
+            on_frame(*found)
+    return problems
+
+
+def _findings(folder: Path) -> Iterator[str | Seen]:
+    """Each problem, and each frame as it goes by; what cannot be read is a problem too."""
     try:
         reel = reel_from_json((folder / REEL).read_bytes())
         rows = [FrameRow(**row) for row in from_parquet((folder / FRAMES).read_bytes(), FRAMES_TABLE)]
         if len(rows) != reel.frame_count:
-            return [f"{FRAMES}: holds {len(rows)} frames, the source {reel.frame_count}"]
-        return [*_carried(folder, reel, rows), *_frames(folder, reel, rows, on_frame)]
-    except (StorageError, OSError, ValueError) as error:
-        return [str(error).splitlines()[0]]
+            yield f"{FRAMES}: holds {len(rows)} frames, the source {reel.frame_count}"
+            return
+        yield from _carried(folder, reel, rows)
+        yield from _frames(folder, reel, rows)
+    except BROKEN as error:
+        yield broken(error)
+
+
+def broken(error: Exception) -> str:
+    """One line for what came of reading a broken record."""
+    line = (str(error) or "?").splitlines()[0]
+    return line if isinstance(error, StorageError | OSError) else f"broken: {type(error).__name__} {line}"
 
 
 def _carried(folder: Path, reel: Reel, rows: list[FrameRow]) -> Iterator[str]:
@@ -48,7 +75,6 @@ def _carried(folder: Path, reel: Reel, rows: list[FrameRow]) -> Iterator[str]:
     for name in (
         "width",
         "height",
-        "rate",
         "sample_aspect",
         "rotation",
         "field_order",
@@ -61,6 +87,8 @@ def _carried(folder: Path, reel: Reel, rows: list[FrameRow]) -> Iterator[str]:
         theirs, ours = getattr(reel.video, name), getattr(master.video, name)
         if theirs != ours:
             yield f"{MASTER}: {name} is {ours}, the source's is {theirs}"
+    if abs(master.video.rate / reel.video.rate - 1) > _RATE_TOLERANCE:
+        yield f"{MASTER}: rate is {master.video.rate}, the source's is {reel.video.rate}"
     for n, (theirs, ours) in enumerate(zip_longest(reel.audio, master.audio), 1):
         if theirs is None or ours is None:
             yield f"{MASTER}: holds {len(master.audio)} streams of sound, the source {len(reel.audio)}"
@@ -72,12 +100,14 @@ def _carried(folder: Path, reel: Reel, rows: list[FrameRow]) -> Iterator[str]:
     expected, _ = as_delivered(reel, rows, folder / MASTER)
     if _marks(expected.chapters) != _marks(master.chapters):
         yield f"{MASTER}: its {len(master.chapters)} chapters are not the source's {len(reel.chapters)}"
-    kept = {key.lower(): value for key, value in (master.metadata | master.video_metadata).items()}
-    lost = [
-        key for key, value in (reel.metadata | reel.video_metadata).items() if kept.get(key.lower()) != value
-    ]
-    if lost:
-        yield f"{MASTER}: metadata lost: {', '.join(sorted(lost))}"
+    for whose, theirs_tags, ours_tags in (
+        ("metadata", reel.metadata, master.metadata),
+        ("metadata of the picture", reel.video_metadata, master.video_metadata),
+    ):
+        kept = {key.lower(): value for key, value in ours_tags.items()}
+        lost = [key for key, value in theirs_tags.items() if kept.get(key.lower()) != value]
+        if lost:
+            yield f"{MASTER}: {whose} lost: {', '.join(sorted(lost))}"
 
 
 def _marks(chapters: Sequence[Chapter]) -> list[tuple[int, int, str]]:
@@ -85,12 +115,7 @@ def _marks(chapters: Sequence[Chapter]) -> list[tuple[int, int, str]]:
     return [(int(c.start * 10**9), int(c.end * 10**9), c.title) for c in chapters]
 
 
-def _frames(
-    folder: Path,
-    reel: Reel,
-    rows: list[FrameRow],
-    on_frame: Callable[[DeliveredFrame, FrameSum], None] | None,
-) -> Iterator[str]:
+def _frames(folder: Path, reel: Reel, rows: list[FrameRow]) -> Iterator[str | Seen]:
     """Laws 2, 3 and 4, frame by frame: every picture in its place, every change in the mask and on record."""
     times = times_ms(reel, rows)
     log = _Log(folder / CHANGES)
@@ -113,8 +138,7 @@ def _frames(
             told += 1
             if told <= _MOST_TOLD:
                 yield f"frame {n}: {problem}"
-        if on_frame:
-            on_frame(delivered, master_sum)
+        yield delivered, master_sum
     if log.of(None):
         yield f"{CHANGES}: its rows are not in the order of the frames"
     if told > _MOST_TOLD:

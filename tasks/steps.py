@@ -3,12 +3,14 @@
 Prefect runs, shows and retries them; it caches nothing, because the vault knows what is done by its content.
 """
 
+import base64
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 
+import cv2
 from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -23,6 +25,7 @@ from tasks.ingest import IngestedReel
 from tasks.outcome import ReelOutcome, read_outcome
 from tasks.progress import BOARD
 from tasks.run import Run
+from tasks.sheets import sheet_name
 from tasks.workforce import dismiss, workers
 
 P = ParamSpec("P")
@@ -30,6 +33,7 @@ R = TypeVar("R")
 Item = TypeVar("Item")
 
 _RETRIES, _RETRY_DELAY_S = 2, 5
+_STILLS, _STILL_PX = 4, 900
 
 
 def _step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -97,13 +101,31 @@ def side_by_side(work: Callable[[Item], R], items: list[Item], at_once: int) -> 
 
 
 def _publish(vault: Vault, key: str, outcome: ReelOutcome) -> None:
-    """The delivery in Prefect's UI: a table of shots and the report's place."""
+    """The delivery in Prefect's UI: a table of its shots, and a page with stills of the most changed ones."""
     slug = key.replace("/", "-").lower()
     rows = [{k: v for k, v in shot.items() if k != "output"} for shot in outcome.shot_rows]
     create_table_artifact(rows, key=f"{slug}-shots", description=f"Shots of {outcome.source}")
     place = vault.url(f"{key}/{PAYLOAD}/{names.REPORT}")
-    create_markdown_artifact(
-        f"## {outcome.source}\n\n{outcome.frames} frames, {outcome.shots} shots, "
-        f"{len(outcome.failed_shots)} not restored, {outcome.review_items} to be looked at.\n\n`{place}`",
-        key=f"{slug}-report",
+    most = sorted(outcome.shot_rows, key=lambda shot: -shot["share_touched"])[:_STILLS]
+    stills = "\n\n".join(
+        f"Shot {shot['shot']}: before, after, repaired\n\n"
+        f"![shot {shot['shot']}]({_still(vault, key, shot['shot'])})"
+        for shot in most
     )
+    create_markdown_artifact(
+        f"## {outcome.reel_id}\n\n{outcome.frames} frames, {outcome.shots} shots, "
+        f"{len(outcome.failed_shots)} not restored, {outcome.review_items} to be looked at.\n\n"
+        f"`{place}`\n\n{stills}",
+        key=f"{slug}-report",
+        description=f"Delivery of {outcome.source}",
+    )
+
+
+def _still(vault: Vault, key: str, shot: int) -> str:
+    """A shot's contact sheet, small enough to travel inside the page."""
+    sheet = cv2.imread(str(vault.path(f"{key}/{PAYLOAD}/{names.SHEETS}/{sheet_name(shot)}")))
+    assert sheet is not None
+    height = round(sheet.shape[0] * _STILL_PX / sheet.shape[1])
+    small = cv2.resize(sheet, (_STILL_PX, height), interpolation=cv2.INTER_AREA)
+    _, data = cv2.imencode(".jpg", small, (cv2.IMWRITE_JPEG_QUALITY, 80))
+    return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from storage.bag import check_bag
 from storage.delivery import FILES, REEL
 from storage.errors import StorageError, VaultError
 from storage.filesystem import is_local
-from storage.fixity import check_bag
 from storage.reel import reel_from_json
 from storage.survey import digest_source
 from tasks.deliver import PAYLOAD

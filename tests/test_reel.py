@@ -7,6 +7,9 @@ import av
 import numpy as np
 import pytest
 
+import storage.container
+import storage.filesystem
+import storage.fixity
 from storage.errors import SourceError
 from storage.frames import read_frames
 from storage.index import Seen, build_index
@@ -198,6 +201,46 @@ def test_a_film_that_became_shorter_is_not_read(tmp_path):
     write_reel(tmp_path / "film", Kind(frames=9))
     with pytest.raises(SourceError, match="changed"):
         list(read_frames(reel, rows, 8, 12))
+
+
+class Failing:
+    """A file on a disk that gives up after some bytes."""
+
+    def __init__(self, file, left):
+        self._file, self._left = file, left
+
+    def read(self, size=-1):
+        data = self._file.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise OSError(5, "Input/output error")
+        return data
+
+    def __getattr__(self, name):
+        return getattr(self._file, name)
+
+
+READINGS = {
+    "digest": lambda film, reel, rows: digest_source(film),
+    "survey": lambda film, reel, rows: survey(film),
+    "probe": lambda film, reel, rows: probe(film),
+    "frames": lambda film, reel, rows: list(read_frames(reel, rows, 0, len(rows))),
+}
+
+
+@pytest.mark.parametrize("good_bytes", [0, 1500])
+@pytest.mark.parametrize("name", READINGS)
+def test_a_disk_that_fails_is_told_as_the_sources(name, good_bytes, tmp_path, monkeypatch):
+    film = str(write_reel(tmp_path / "film", Kind(frames=40)))
+    reel, rows = survey(film)
+    monkeypatch.setattr(storage.container, "_BUFFER_BYTES", 1000)
+    monkeypatch.setattr(storage.fixity, "_BLOCK_BYTES", 1000)
+    monkeypatch.setattr(
+        storage.filesystem, "open", lambda path, mode: Failing(open(path, mode), good_bytes), raising=False
+    )
+    with pytest.raises(SourceError, match="Input/output error") as caught:
+        READINGS[name](film, reel, rows)
+    assert film in str(caught.value)
 
 
 # --- no films ----------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from pyarrow import fs
 
 import storage.vault
 from storage.errors import StorageError, VaultError
-from storage.filesystem import is_local, open_input, resolve, write_atomically
+from storage.filesystem import absolute, is_local, open_input, resolve, write_atomically
 from storage.vault import Vault
 
 KEY, RECORD = "reels/abc/shots/1234", "shot.json"
@@ -128,6 +128,96 @@ def test_who_comes_second_changes_nothing(tmp_path):
     assert leftovers(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    "there",
+    [
+        pytest.param({"restored.mkv": "half"}, id="half a copy"),
+        pytest.param({"restored.mkv": "old", "sheets/one.png": "old", "notes": "x"}, id="its record deleted"),
+        pytest.param({}, id="empty"),
+    ],
+)
+def test_what_has_no_record_makes_way(there, tmp_path):
+    vault = Vault(str(tmp_path / "vault"))
+    vault.prepare()
+    (tmp_path / "vault" / KEY).mkdir(parents=True)
+    for name, text in there.items():
+        path = tmp_path / "vault" / KEY / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    publish(vault)
+    assert vault.read(f"{KEY}/{RECORD}") == vault.read(f"{KEY}/restored.mkv") == b"whole"
+    assert vault.files(KEY) == [f"{KEY}/restored.mkv", f"{KEY}/{RECORD}"]
+    assert leftovers(tmp_path) == []
+
+
+def test_trouble_in_the_block_is_not_the_vaults(vault):
+    def fail():
+        with vault.publishing(KEY, RECORD):
+            raise OSError(5, "the source's disk")
+
+    with pytest.raises(OSError, match="the source's disk"):
+        fail()
+
+
+def test_trouble_of_the_vault_is_told_as_such(tmp_path, monkeypatch):
+    vault = Vault(str(tmp_path / "vault"))
+    vault.prepare()
+    monkeypatch.setattr(os, "fsync", _full)
+    with pytest.raises(VaultError, match="No space left"):
+        publish(vault)
+    (tmp_path / "vault" / "reels").write_text("a file")
+    with pytest.raises(VaultError, match="cannot be written"):
+        vault.write("reels/abc/reel.json", b"{}")
+
+
+def test_every_folder_is_made_safe(tmp_path, monkeypatch):
+    vault = Vault(str(tmp_path / "vault"))
+    vault.prepare()
+    safe, honest = [], os.fsync
+
+    def watched(handle):
+        safe.append(os.path.basename(os.readlink(f"/proc/self/fd/{handle}")))
+        honest(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    publish(vault)
+    assert safe.index("one.png") < safe.index("shots")
+    assert {"sheets", "restored.mkv", RECORD} < set(safe[: safe.index("shots")])
+    safe.clear()
+    vault.write("review.json", b"[]")
+    assert safe[-1] == "vault"
+
+
+def test_two_threads_write_one_file(tmp_path, monkeypatch):
+    """Each to a name of its own: by the process alone, one renames the other's file away."""
+    gate, honest = threading.Barrier(2, timeout=10), os.replace
+
+    def together(source, target):
+        gate.wait()
+        honest(source, target)
+
+    monkeypatch.setattr(os, "replace", together)
+    failures = []
+
+    def write(data):
+        try:
+            write_atomically(tmp_path / "reel.json", data)
+        except VaultError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=write, args=(data,)) for data in (b"one", b"two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert (tmp_path / "reel.json").read_bytes() in (b"one", b"two")
+
+
+def _full(*_):
+    raise OSError(28, "No space left on device")
+
+
 def test_single_files_are_written_whole(vault):
     vault.write("review.json", b"[]")
     vault.write("review.json", b"[1]")
@@ -140,10 +230,7 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "reel.json"
     write_atomically(path, b"old")
 
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", _full)
     with pytest.raises(VaultError, match="No space left"):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
@@ -198,13 +285,23 @@ def test_a_scheme_that_is_not_ours_is_refused(uri):
     assert not is_local(uri)
 
 
-@pytest.mark.parametrize("form", ["{path}", "file://{path}"])
+@pytest.mark.parametrize(
+    "form",
+    ["{path}", "file://{quoted}", "file:{quoted}", "file://{path}", "file:{path}", "file://localhost{path}"],
+)
 def test_a_local_place_may_be_written_as_a_path_or_uri(form, tmp_path):
-    (tmp_path / "a film.mkv").write_bytes(b"film")
-    with open_input(
-        form.format(path=tmp_path / "a film.mkv").replace(" ", "%20" if "://" in form else " ")
-    ) as file:
+    path = tmp_path / "a film.mkv"
+    path.write_bytes(b"film")
+    uri = form.format(path=path, quoted=str(path).replace(" ", "%20"))
+    assert is_local(uri)
+    assert absolute(uri) == str(path)
+    with open_input(uri) as file:
         assert file.read() == b"film"
+
+
+def test_a_file_of_another_machine_is_refused():
+    with pytest.raises(StorageError, match="another machine"):
+        resolve("file://server/share/film.mkv")
 
 
 def test_a_vault_that_cannot_be_written_is_told_before_any_work(tmp_path):

@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from storage.fixity import write_bag
+from storage.bag import write_bag
 from storage.tables import CHANGES, FRAMES, from_parquet, to_parquet
 from tasks.deliver import PAYLOAD
 from tasks.laws import check_laws
