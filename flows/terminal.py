@@ -13,7 +13,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from tasks.progress import BOARD
 
@@ -28,15 +37,8 @@ def show_progress(quiet: bool) -> Iterator[None]:
     if quiet:
         yield
         return
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed}/{task.total}"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
     done = threading.Event()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*_columns(), console=Console(stderr=True), transient=True) as progress:
         waiting = progress.add_task("starting", total=None)
         painter = threading.Thread(target=_paint, args=(progress, waiting, done), daemon=True)
         painter.start()
@@ -63,6 +65,16 @@ def engines_to_log() -> Iterator[None]:
         ours.close()
         os.close(log)
         os.close(terminal)
+
+
+def _columns() -> tuple[ProgressColumn, ...]:
+    return (
+        TextColumn("{task.description}", markup=False),  # a file's name may look like markup
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
 
 
 def _paint(progress: Progress, waiting: TaskID, done: threading.Event) -> None:

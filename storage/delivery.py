@@ -7,7 +7,7 @@
     access.mp4      for looking at
     changes.parquet a row per frame and region
     frames.parquet, reel.json, shots.otio, shots.edl, shots.csv, source.framemd5, master.framemd5,
-    review.json, events.json, delivery.json, sheets/, report.html
+    review-list.json, events.json, delivery.json, sheets/, report.html
 
 Master, mask and originals together hold the source, bit for bit: `DeliveredFrame.source`.
 """
@@ -28,7 +28,7 @@ from storage.pixels import Picture, Unpacker, replace
 MASTER, MASK, ORIGINALS, ACCESS = "master.mkv", "mask.mkv", "originals.mkv", "access.mp4"
 CHANGES, FRAMES, REEL = "changes.parquet", "frames.parquet", "reel.json"
 SOURCE_SUMS, MASTER_SUMS = "source.framemd5", "master.framemd5"
-SUMMARY, REVIEW, EVENTS, REPORT = "delivery.json", "review.json", "events.json", "report.html"
+SUMMARY, REVIEW, EVENTS, REPORT = "delivery.json", "review-list.json", "events.json", "report.html"
 SHEETS = "sheets"
 MOVED = 255
 FILES = (

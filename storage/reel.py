@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import TypeAdapter
 
+from storage.errors import VaultError
+from storage.filesystem import first_line
 from storage.pixels import PixelLayout, layout_of
 
 FieldOrder = Literal["progressive", "top first", "bottom first"]
@@ -96,6 +98,10 @@ class Reel:
     damaged_frames: int = 0
     decoder_errors: tuple[str, ...] = ()
     """The decoder's and the demuxer's complaints, the first hundred."""
+    rate_asked: Fraction | None = None
+    """The rate that a person gave."""
+    surveyed_by: str = ""
+    """Digest of the code that made this record and the frame index."""
 
 
 @dataclass(frozen=True)
@@ -124,5 +130,8 @@ def reel_to_json(reel: Reel) -> bytes:
 
 
 def reel_from_json(data: bytes) -> Reel:
-    """Raises pydantic.ValidationError where the record is not a reel's."""
-    return _REEL.validate_json(data)
+    """Raises VaultError where the record is not a reel's."""
+    try:
+        return _REEL.validate_json(data)
+    except (ValueError, ZeroDivisionError) as error:
+        raise VaultError(f"reel.json: not the record of a reel ({first_line(error)})") from error

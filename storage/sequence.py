@@ -106,8 +106,15 @@ def _is_pattern(name: str) -> bool:
 
 def _images(folder: Path) -> Iterator[str]:
     with reading(str(folder)), os.scandir(folder) as entries:
-        names = sorted(e.name for e in entries if not e.name.startswith(".") and e.is_file())
-    return (name for name in names if Path(name).suffix.lower() in CODECS)
+        found = [e for e in entries if not e.name.startswith(".") and Path(e.name).suffix.lower() in CODECS]
+        return iter(sorted(entry.name for entry in found if _is_file(entry)))
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link in a circle
+        return False
 
 
 def _collect(path_or_pattern: str) -> tuple[Path, dict[int, Path], list[str]]:

@@ -38,7 +38,6 @@ def survey_sequence(
     if film_rate is None:
         film_rate = FALLBACK_RATE
         assumptions.append(f"frame rate {film_rate}: the files name none; give --rate")
-    digest, size_bytes = digest_sequence(sequence)
     reasons = dict(sequence.damaged)
     unpacker, seen, errors, first = Unpacker(), [], [], None
     for ordinal, path in enumerate(sequence.frames):
@@ -59,6 +58,7 @@ def survey_sequence(
         raise SourceError(
             f"{source}: not one image could be decoded ({errors[0] if errors else 'none found'})"
         )
+    digest, size_bytes = digest_sequence(sequence)  # after reading: what changed meanwhile is found out
     every = list(range(len(sequence.frames)))
     rows = build_index(seen, every, False, Fraction(1), None)
     reel = Reel(
@@ -79,6 +79,7 @@ def survey_sequence(
         assumptions=tuple(assumptions),
         damaged_frames=sum(bool(row.damage) for row in rows),
         decoder_errors=tuple(errors[:_KEPT_ERRORS]),
+        rate_asked=rate,
     )
     return reel, rows
 

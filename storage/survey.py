@@ -87,7 +87,6 @@ def digest_source(source: str) -> tuple[str, int]:
 def _survey_film(
     source: str, rate: Fraction | None, progress: Progress, look: Look
 ) -> tuple[Reel, list[FrameRow]]:
-    digest, size_bytes = digest_source(source)
     with open_film(source) as container:
         decoder = Decoder(container)
         stream = decoder.stream
@@ -113,6 +112,7 @@ def _survey_film(
             why = decoder.errors[0] if decoder.errors else "it holds no frames"
             raise SourceError(f"{source}: not one frame could be decoded ({why})")
         seen = _repeatable(source, seen)
+        digest, size_bytes = digest_source(source)  # after reading: what changed meanwhile is found out
         raw = container.format.name in RAW_STREAMS
         assumptions: list[str] = []
         film_rate = film_rate_of(source, stream, raw, rate, assumptions)
@@ -159,6 +159,7 @@ def _survey_film(
             not_carried=(*not_carried_of(container), *dropped),
             damaged_frames=sum(bool(row.damage) for row in rows),
             decoder_errors=tuple(decoder.errors[:_KEPT_ERRORS]),
+            rate_asked=rate,
         )
     return reel, rows
 

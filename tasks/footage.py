@@ -9,11 +9,16 @@ from models.classical.stabilise import stabilise
 from models.restorer import Footage, Planes
 from storage.frames import read_frames
 from storage.pixels import Picture, floats
+from storage.reel import VideoFacts
 from tasks.changes import step_rows
 from tasks.ingest import IngestedReel
 
 _KEPT_FRAMES = 32
-"""How far a restorer may read ahead of its repairs; bounds what is held (270 MB in 1080p 4:2:2 of 10 bit)."""
+"""How far a restorer may read ahead of its repairs (270 MB in 1080p 4:2:2 of 10 bit), at most."""
+_KEPT_BYTES = 512 << 20
+"""Larger pictures are kept in smaller numbers."""
+_LEAST_KEPT_FRAMES = 16
+"""No restorer looks further ahead; 800 MB in 4K RGB of 16 bit."""
 
 
 class ShotFootage:
@@ -21,7 +26,7 @@ class ShotFootage:
 
     def __init__(self, reel: IngestedReel, start: int, end: int) -> None:
         self._reel, self._start, self._end = reel, start, end
-        self._kept: deque[tuple[int, Picture]] = deque(maxlen=_KEPT_FRAMES)
+        self._kept: deque[tuple[int, Picture]] = deque(maxlen=_kept_frames(reel.reel.video))
 
     def as_it_is(self) -> Footage:
         """The shot as the source has it."""
@@ -45,7 +50,7 @@ class ShotFootage:
     def taken(self, frame: int) -> Picture:
         """The source's picture of a frame that the restorer has read; frames are asked for in order.
 
-        Raises RuntimeError where the restorer has not read it, or is more than `_KEPT_FRAMES` ahead.
+        Raises RuntimeError where the restorer has not read it, or is too far ahead.
         """
         while self._kept:
             number, picture = self._kept.popleft()
@@ -59,3 +64,8 @@ class ShotFootage:
         for frame, picture in enumerate(pictures, self._start):
             self._kept.append((frame, picture))
             yield floats(picture)
+
+
+def _kept_frames(video: VideoFacts) -> int:
+    fit = _KEPT_BYTES // video.layout.frame_bytes(video.width, video.height)
+    return min(_KEPT_FRAMES, max(_LEAST_KEPT_FRAMES, fit))

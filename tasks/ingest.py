@@ -3,13 +3,19 @@
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import PurePosixPath
+from threading import Lock
 
+from storage.digest import digest_of
 from storage.errors import SourceError
 from storage.reel import FrameRow, Reel, reel_from_json, reel_to_json
 from storage.survey import Progress, digest_source, survey
 from storage.tables import FRAMES, from_parquet, to_parquet
 from storage.vault import Vault
 from tasks.looks import LOOKS, LooksWriter
+from tasks.recipe import installation
+
+_LOCKS: dict[str, Lock] = {}
+"""One for each film, by its digest: two copies of it are one reel."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,11 @@ class IngestedReel:
         return reel_key(self.reel.reel_id)
 
     @property
+    def looks(self) -> str:
+        """The key of the small copy that detection looks at."""
+        return f"{_looks_key(self.key, self.reel.surveyed_by)}/{LOOKS}"
+
+    @property
     def megapixels(self) -> float:
         """Of one frame."""
         return self.reel.video.width * self.reel.video.height / 1e6
@@ -34,25 +45,45 @@ def reel_key(reel_id: str) -> str:
 
 
 def ingest(vault: Vault, source: str, rate: Fraction | None, progress: Progress) -> IngestedReel:
-    """Surveys the source, or finds that the vault knows it already by its content.
+    """Surveys the source, or finds that the vault knows it already by its content, from the same code.
 
     Raises SourceError: not a film.
     """
     digest, _ = digest_source(source)
-    known = f"{reel_key(digest[:16])}/reel.json"
-    if vault.exists(known):
-        found = load(vault, digest[:16])
-        if rate is None or found.reel.video.rate == rate:
-            return _moved(vault, found, source)
+    with _LOCKS.setdefault(digest, Lock()):
+        known = _known(vault, digest[:16])
+        asked = rate or (known.reel.rate_asked if known else None)
+        is_current = known and known.reel.surveyed_by == _surveyed_by() and vault.exists(known.looks)
+        if known and is_current and asked in (None, known.reel.video.rate):
+            return _moved(vault, known, source)
+        return _survey(vault, source, digest, asked, progress)
+
+
+def _known(vault: Vault, reel_id: str) -> IngestedReel | None:
+    return load(vault, reel_id) if vault.exists(f"{reel_key(reel_id)}/reel.json") else None
+
+
+def _survey(
+    vault: Vault, source: str, digest: str, rate: Fraction | None, progress: Progress
+) -> IngestedReel:
     key = reel_key(digest[:16])
-    with vault.publishing(f"{key}/looks", LOOKS) as folder:
+    with vault.publishing(_looks_key(key, _surveyed_by()), LOOKS) as folder:
         with LooksWriter(folder / LOOKS) as looks:
             reel, rows = survey(source, rate, progress, looks.write)
         if reel.sha256 != digest:
             raise SourceError(f"{source}: changed while it was read; wait until it is complete")
+    reel = replace(reel, surveyed_by=_surveyed_by())
     vault.write(f"{key}/frames.parquet", to_parquet((asdict(row) for row in rows), FRAMES))
     vault.write(f"{key}/reel.json", reel_to_json(reel))
     return IngestedReel(reel, tuple(rows))
+
+
+def _looks_key(key: str, surveyed_by: str) -> str:
+    return f"{key}/looks/{surveyed_by}"
+
+
+def _surveyed_by() -> str:
+    return digest_of(installation("storage", "tasks/looks.py"))
 
 
 def load(vault: Vault, reel_id: str) -> IngestedReel:

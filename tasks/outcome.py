@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from storage import delivery as names
+from storage.errors import VaultError
 from storage.vault import Vault
 from tasks.deliver import PAYLOAD
 
@@ -32,8 +33,14 @@ class ReelOutcome:
 
 
 def read_outcome(vault: Vault, source: str, key: str) -> ReelOutcome:
-    """The outcome as a delivery in the vault tells it."""
-    summary = json.loads(vault.read(f"{key}/{PAYLOAD}/{names.SUMMARY}"))
+    """The outcome as a delivery in the vault tells it. Raises VaultError where its record is broken."""
+    try:
+        return _told(vault, source, key, json.loads(vault.read(f"{key}/{PAYLOAD}/{names.SUMMARY}")))
+    except (ValueError, KeyError, TypeError) as error:
+        raise VaultError(f"{vault.url(key)}/{PAYLOAD}/{names.SUMMARY}: broken ({error!r})") from error
+
+
+def _told(vault: Vault, source: str, key: str, summary: dict[str, Any]) -> ReelOutcome:
 
     def place(name: str) -> str:
         return vault.url(f"{key}/{PAYLOAD}/{name}")

@@ -15,7 +15,7 @@ from storage.tables import SHOTS, from_parquet, to_parquet
 from storage.timeline import ShotSpan, TimelineReel, read_cut_list
 from storage.vault import Vault
 from tasks.ingest import IngestedReel
-from tasks.looks import LOOKS, read_looks
+from tasks.looks import read_looks
 from tasks.recipe import installation
 
 
@@ -65,7 +65,7 @@ def _detect(vault: Vault, reel: IngestedReel, progress: Progress) -> list[ShotSp
     spans: list[ShotSpan] = []
     start, certainty = 0, 1.0
     detectors: tuple[str, ...] = ("start",)
-    looks = read_looks(vault.path(f"{reel.key}/looks/{LOOKS}"), reel.rows)
+    looks = read_looks(vault.path(reel.looks), reel.rows)
     for cut in find_cuts(_counted(looks, progress)):
         if cut.start > start:
             spans.append(ShotSpan(start, cut.start, "shot", certainty, detectors))

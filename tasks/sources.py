@@ -1,10 +1,12 @@
 """From what a person names to the list of reels: files, globs, directories, a list of URIs."""
 
 import glob
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from storage.container import FILM_SUFFIXES
+from storage.filesystem import is_local, local_path
 from storage.sequence import is_sequence
 from tasks.request import RequestError
 
@@ -12,43 +14,52 @@ _LIST_SUFFIX = ".txt"
 
 
 def find_sources(named: Iterable[str]) -> list[str]:
-    """Every reel named, in order, each once.
+    """Every reel named, in order, each once; local ones by their absolute path.
 
     A directory of images is one reel; any other directory gives its film files and its image-sequence
-    folders, at every depth. A `.txt` file lists sources, one a line (`#` starts a comment). What is named as
-    a file is taken at its word: whether it is a film shows at ingest. Raises RequestError where a name gives
-    nothing.
+    folders, at every depth. A `.txt` file lists sources, one a line (a line that begins with `#` is a
+    comment). What is named as a file is taken at its word: whether it is a film shows at ingest. Raises
+    RequestError where a name gives nothing.
     """
-    found: dict[str, None] = {}
+    found: dict[str, str] = {}
     for name in named:
-        matches = _expand(name)
+        matches = _expand(name, frozenset())
         if not matches:
             raise RequestError(
                 f"{name}: no films there; name files, image sequences, directories or a .txt list"
             )
-        found.update(dict.fromkeys(matches))
-    return list(found)
+        for source in matches:
+            found.setdefault(os.path.realpath(source) if is_local(source) else source, source)
+    return list(found.values())
 
 
-def _expand(name: str) -> list[str]:
-    if "://" in name:
+def _expand(name: str, above: frozenset[str]) -> list[str]:
+    """above: the directories and lists that led here; what leads back to one of them adds nothing."""
+    if not is_local(name):
         return [name]
-    path = Path(name).expanduser()
+    path = local_path(name)
+    within = above | {os.path.realpath(path)}
     if path.is_dir():
-        return [str(path)] if is_sequence(str(path)) else _in_directory(path)
+        if within == above:
+            return []
+        return [str(path)] if is_sequence(str(path)) else _in_directory(path, within)
     if path.suffix.lower() == _LIST_SUFFIX and path.is_file():
-        lines = (line.partition("#")[0].strip() for line in path.read_text(errors="replace").splitlines())
-        return [source for line in lines if line for source in _expand(line)]
-    if not path.exists() and not is_sequence(name) and glob.has_magic(name):
-        return [found for match in sorted(glob.glob(str(path), recursive=True)) for found in _expand(match)]
-    return [str(path) if path.exists() else name]
+        lines = [] if within == above else path.read_text(errors="replace").splitlines()
+        named = [line.strip() for line in lines]
+        return [source for line in named if line and line[0] != "#" for source in _expand(line, within)]
+    # As written: the working directory may have a name with brackets.
+    pattern = str(path) if name.startswith("file:/") else os.path.expanduser(name)
+    if not path.exists() and not is_sequence(str(path)) and glob.has_magic(pattern):
+        matches = sorted(glob.glob(pattern, recursive=True))
+        return [found for match in matches for found in _expand(match, above)]
+    return [str(path)]
 
 
-def _in_directory(root: Path) -> list[str]:
+def _in_directory(root: Path, above: frozenset[str]) -> list[str]:
     found = []
     for path in sorted(root.iterdir()):
         if path.is_dir():
-            found += [str(path)] if is_sequence(str(path)) else _in_directory(path)
+            found += _expand(str(path), above)
         elif path.suffix.lower() in FILM_SUFFIXES:
             found.append(str(path))
     return found

@@ -22,8 +22,12 @@ class ReelStatus:
     deliveries: tuple[str, ...]
     review_items: int
     failed_shots: int
+    error: str = ""
+    """Why nothing else is known, where a record of the reel cannot be read."""
 
     def sentence(self) -> str:
+        if self.error:
+            return f"{self.reel_id}  {self.error}"
         state = f"{len(self.deliveries)} delivered" if self.deliveries else "not delivered yet"
         notes = [f"{self.review_items} to be looked at" if self.review_items else ""]
         notes += [f"{self.failed_shots} shots not restored" if self.failed_shots else ""]
@@ -34,11 +38,18 @@ class ReelStatus:
 
 
 def vault_status(uri: str) -> list[ReelStatus]:
-    """Every reel, by its identifier. Raises VaultError where there is no vault or a record cannot be read."""
+    """Every reel, by its identifier. Raises VaultError where there is no vault."""
     vault = Vault(uri)
     if not vault.exists("reels"):
         raise VaultError(f"{uri}: no vault there; `answerprint restore --vault {uri}` makes one")
-    return [_reel_status(vault, reel_id) for reel_id in vault.folders("reels") if _known(vault, reel_id)]
+    return [_told(vault, reel_id) for reel_id in vault.folders("reels") if _known(vault, reel_id)]
+
+
+def _told(vault: Vault, reel_id: str) -> ReelStatus:
+    try:
+        return _reel_status(vault, reel_id)
+    except VaultError as error:
+        return ReelStatus(reel_id, "", 0, 0, 0, (), 0, 0, str(error).splitlines()[0])
 
 
 def _known(vault: Vault, reel_id: str) -> bool:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 from storage.bag import check_bag
 from storage.delivery import FILES, REEL
-from storage.errors import StorageError, VaultError
-from storage.filesystem import is_local
-from storage.reel import reel_from_json
+from storage.errors import VaultError
+from storage.filesystem import is_local, local_path
+from storage.reel import Reel, reel_from_json
+from storage.sequence import list_frames
 from storage.survey import digest_source
 from tasks.deliver import PAYLOAD
-from tasks.laws import check_laws
+from tasks.laws import BROKEN, broken, check_laws
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def find_deliveries(place: str) -> list[Path]:
     """The delivery there, or all the deliveries of a vault there. Raises VaultError where there is none."""
     if not is_local(place):
         raise VaultError(f"{place}: copy the delivery to this machine to verify it")
-    root = Path(place)
+    root = local_path(place)
     if (root / "bagit.txt").exists():
         return [root]
     found = sorted(path.parent for path in root.glob("reels/*/deliver/*/bagit.txt"))
@@ -46,21 +47,44 @@ def find_deliveries(place: str) -> list[Path]:
 
 def verify_delivery(delivery: Path) -> Verdict:
     """Every problem found, in one line each."""
-    problems = check_bag(delivery)
     folder = delivery / PAYLOAD
-    problems += [
-        f"missing: {PAYLOAD}/{name}: no delivery is whole without it"
-        for name in FILES
-        if not (folder / name).is_file()
-    ]
-    problems += check_laws(folder)
+    problems: list[str] = []
     checked = False
     try:
-        reel = reel_from_json((folder / REEL).read_bytes())
-        digest, _ = digest_source(reel.source)
-        checked = True
-        if digest != reel.sha256:
-            problems.append(f"{reel.source}: the source is no longer what was ingested")
-    except (StorageError, OSError, ValueError):
-        checked = False
+        problems += check_bag(delivery)
+        problems += [
+            f"missing: {PAYLOAD}/{name}: no delivery is whole without it"
+            for name in FILES
+            if not (folder / name).is_file()
+        ]
+        problems += check_laws(folder)
+        checked = _check_source(folder, problems)
+    except BROKEN as error:
+        problems.append(broken(error))
     return Verdict(str(delivery), tuple(problems), checked)
+
+
+def _check_source(folder: Path, problems: list[str]) -> bool:
+    """Adds what is wrong with the source; returns whether it was at hand.
+
+    The record is not trusted: what it names is read only where it is files, and of the right size.
+    """
+    try:
+        reel = reel_from_json((folder / REEL).read_bytes())
+        size_bytes = _size_bytes(reel) if is_local(reel.source) else None
+        if size_bytes is None:
+            return False
+        if size_bytes != reel.size_bytes or digest_source(reel.source)[0] != reel.sha256:
+            problems.append(f"{reel.source}: the source is no longer what was ingested")
+    except BROKEN:
+        return False
+    return True
+
+
+def _size_bytes(reel: Reel) -> int | None:
+    """Of the source's files; None where there are none."""
+    if reel.kind == "film":
+        path = local_path(reel.source)
+        return path.stat().st_size if path.is_file() else None
+    files = [path for path in list_frames(reel.source) if path is not None]
+    return sum(path.stat().st_size for path in files)

@@ -286,7 +286,7 @@ def test_a_film_cut_off_comes_through_with_every_frame_in_its_place(kind, share,
     expected = [whole[row.shown] for row in rows]
     assert_only_the_patch_changed(expected, [planes for _, planes in decoded(delivered.data / "master.mkv")])
     assert_reverts(delivered, expected, tmp_path)
-    items = json.loads((delivered.data / "review.json").read_text())
+    items = json.loads((delivered.data / "review-list.json").read_text())
     assert f"{damage} frames" in {item["reason"] for item in items}
 
 

@@ -235,9 +235,11 @@ def test_a_disk_that_fails_is_told_as_the_sources(name, good_bytes, tmp_path, mo
     reel, rows = survey(film)
     monkeypatch.setattr(storage.container, "_BUFFER_BYTES", 1000)
     monkeypatch.setattr(storage.fixity, "_BLOCK_BYTES", 1000)
-    monkeypatch.setattr(
-        storage.filesystem, "open", lambda path, mode: Failing(open(path, mode), good_bytes), raising=False
-    )
+
+    def failing(path, mode):
+        return Failing(open(path, mode), good_bytes)
+
+    monkeypatch.setattr(storage.filesystem, "open", failing, raising=False)
     with pytest.raises(SourceError, match="Input/output error") as caught:
         READINGS[name](film, reel, rows)
     assert film in str(caught.value)
