@@ -8,6 +8,7 @@ from the reel's first frame, which always gives what ingest saw.
 from collections.abc import Iterator, Sequence
 
 from storage.container import Decoder, open_film
+from storage.dpx import DamagedFrame
 from storage.errors import SourceError
 from storage.filesystem import reading
 from storage.fixity import frame_md5
@@ -117,12 +118,15 @@ def _images(reel: Reel, rows: Sequence[FrameRow], first: int, last: int) -> Iter
     unpacker = Unpacker()
     files = list_frames(reel.source)
     for frame in range(first, last + 1):
-        path = files[frame]
+        path = files[frame] if frame < len(files) else None
         if rows[frame].damage == "lost" or path is None:
             continue
         with reading(str(path)):
             data = path.read_bytes()
-        picture = unpacker.picture(decode_image(data, path.suffix))
+        try:
+            picture = unpacker.picture(decode_image(data, path.suffix))
+        except DamagedFrame as error:
+            raise SourceError(f"{path}: {error}; was the file changed?") from error
         if frame_md5(picture.planes) != rows[frame].md5:
             raise SourceError(f"{path}: is not the image that was ingested; was the file changed?")
         yield frame, picture

@@ -11,7 +11,7 @@ from av.container import InputContainer
 
 from storage.container import Decoder, film_stream, open_film
 from storage.errors import SourceError
-from storage.filesystem import open_input
+from storage.filesystem import open_input, reading
 from storage.fixity import frame_md5, sha256_file
 from storage.index import Seen, build_index
 from storage.master import lost_tags
@@ -63,7 +63,9 @@ def count_frames(source: str, rate: Fraction | None = None) -> tuple[int, VideoF
         sequence = find_sequence(source)
         broken = sequence.faults()
         first = next(path for n, path in enumerate(sequence.frames) if path is not None and n not in broken)
-        frame = decode_image(first.read_bytes(), first.suffix)
+        with reading(str(first)):
+            data = first.read_bytes()
+        frame = decode_image(data, first.suffix)
         return len(sequence.frames), image_facts(
             sequence, frame, rate or sequence.header.rate or FALLBACK_RATE
         )

@@ -3,7 +3,8 @@
 A thing is made in a staging folder on this machine and published under its digest: on a local disk by one
 rename, elsewhere by uploading its files with the record last. What has its record is whole.
 
-    reels/<reel_id>/reel.json frames.parquet shots.parquet
+    reels/<reel_id>/reel.json frames.parquet shots-<digest>.parquet
+    reels/<reel_id>/looks/<digest>/    looks.mkv, what detection looks at
     reels/<reel_id>/shots/<digest>/    restored.mkv mask.mkv originals.mkv changes.parquet shot.json
     reels/<reel_id>/deliver/<digest>/  a BagIt bag; delivery.json in its data/
     ledger/<run_id>.parquet            frames, seconds and device a stage

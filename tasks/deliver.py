@@ -76,26 +76,38 @@ def deliver(
     key = f"{reel.key}/deliver/{digest_of(recipe)}"
     if vault.exists(f"{key}/{RECORD}"):
         return key
-    started = datetime.now(UTC)
-    with vault.publishing(key, RECORD) as bag:
-        folder = bag / PAYLOAD
-        folder.mkdir()
-        try:
-            _join(vault, folder, reel, shots)
-            touched = _write_records(vault, folder, reel, shots)
-            _prove(folder, reel, [shot.span for shot in shots], touched, progress)
-        except FFmpegError as error:
-            raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
-        records = [json.loads(vault.read(f"{shot.key}/{SHOT_RECORD}")) for shot in shots]
-        items = _review(reel, shots, records)
-        items += stray_decisions(vault, reel.reel.reel_id, [shot.span for shot in shots])
-        summary = _summary(reel, shots, records, items, mode, restorer)
-        _write_json(folder / names.REVIEW, [asdict(item) for item in items])
-        _write_json(folder / names.SUMMARY, summary)
-        _write_json(folder / names.EVENTS, _events(reel.reel, summary, started))
-        (folder / names.REPORT).write_text(report_html(reel.reel, summary, items), encoding="utf-8")
-        write_bag(bag, _bag_info(reel.reel))
+    try:
+        with vault.publishing(key, RECORD) as bag:
+            _make(vault, bag, reel, shots, mode, restorer, progress)
+    except (FFmpegError, OSError) as error:  # the source's own troubles are SourceError
+        raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
     return key
+
+
+def _make(
+    vault: Vault,
+    bag: Path,
+    reel: IngestedReel,
+    shots: Sequence[ShotOutput],
+    mode: Mode,
+    restorer: str,
+    progress: Progress,
+) -> None:
+    started = datetime.now(UTC)
+    folder = bag / PAYLOAD
+    folder.mkdir()
+    _join(vault, folder, reel, shots)
+    touched = _write_records(vault, folder, reel, shots)
+    _prove(folder, reel, [shot.span for shot in shots], touched, progress)
+    records = [json.loads(vault.read(f"{shot.key}/{SHOT_RECORD}")) for shot in shots]
+    items = _review(reel, shots, records)
+    items += stray_decisions(vault, reel.reel.reel_id, [shot.span for shot in shots])
+    summary = _summary(reel, shots, records, items, mode, restorer)
+    _write_json(folder / names.REVIEW, [asdict(item) for item in items])
+    _write_json(folder / names.SUMMARY, summary)
+    _write_json(folder / names.EVENTS, _events(reel.reel, summary, started))
+    (folder / names.REPORT).write_text(report_html(reel.reel, summary, items), encoding="utf-8")
+    write_bag(bag, _bag_info(reel.reel))
 
 
 def _join(vault: Vault, folder: Path, reel: IngestedReel, shots: Sequence[ShotOutput]) -> None:

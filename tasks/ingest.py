@@ -1,12 +1,13 @@
 """Ingest: what a source is, under which name it lies in the vault, and where each of its frames stands."""
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import PurePosixPath
 from threading import Lock
 
 from storage.digest import digest_of
-from storage.errors import SourceError
+from storage.errors import SourceError, VaultError
 from storage.reel import FrameRow, Reel, reel_from_json, reel_to_json
 from storage.survey import Progress, digest_source, survey
 from storage.tables import FRAMES, from_parquet, to_parquet
@@ -60,7 +61,10 @@ def ingest(vault: Vault, source: str, rate: Fraction | None, progress: Progress)
 
 
 def _known(vault: Vault, reel_id: str) -> IngestedReel | None:
-    return load(vault, reel_id) if vault.exists(f"{reel_key(reel_id)}/reel.json") else None
+    """None also where the records are broken, which a survey mends."""
+    with suppress(VaultError):
+        return load(vault, reel_id)
+    return None
 
 
 def _survey(

@@ -6,6 +6,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from av.error import FFmpegError
+
 from storage.delivery import (
     CHANGES,
     FRAMES,
@@ -29,7 +31,7 @@ _MOST_TOLD = 20
 # Matroska holds a frame's whole nanoseconds, which FFmpeg reads as a fraction of numbers up to 30,000; an MP4
 # of uneven times has any rate. Each frame's own time is checked to the millisecond.
 _RATE_TOLERANCE = Fraction(1, 20_000)
-BROKEN = (StorageError, OSError, ValueError, KeyError, IndexError, ZeroDivisionError, TypeError)
+BROKEN = (StorageError, OSError, ValueError, LookupError, ArithmeticError, TypeError, FFmpegError)
 """What reading a broken record raises."""
 
 Seen: TypeAlias = tuple[DeliveredFrame, FrameSum]

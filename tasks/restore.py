@@ -101,7 +101,7 @@ class RestoringWorker:
         if not vault.exists(f"{key}/{RECORD}"):
             try:
                 restore_shot(vault, key, reel, job, restorer, progress)
-            except FFmpegError as error:
+            except (FFmpegError, OSError) as error:  # the source's own troubles are SourceError
                 raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
         return ShotOutcome(key, monotonic() - started, "cpu")
 

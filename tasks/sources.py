@@ -49,9 +49,11 @@ def _expand(name: str, above: frozenset[str]) -> list[str]:
         return [source for line in named if line and line[0] != "#" for source in _expand(line, within)]
     # As written: the working directory may have a name with brackets.
     pattern = str(path) if name.startswith("file:/") else os.path.expanduser(name)
-    if not path.exists() and not is_sequence(str(path)) and glob.has_magic(pattern):
+    if not path.exists() and glob.has_magic(pattern):
         matches = sorted(glob.glob(pattern, recursive=True))
-        return [found for match in matches for found in _expand(match, above)]
+        stills = all(os.path.isfile(match) and is_sequence(match) for match in matches)
+        if not (stills and is_sequence(str(path))):
+            return [found for match in matches for found in _expand(match, above)]
     return [str(path)]
 
 

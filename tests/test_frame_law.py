@@ -60,7 +60,12 @@ FILMS = {
         pix_fmt="yuv422p10le", rate=Fraction(25), times_ms=tuple(40 * n + 110 * (n > 6) for n in range(14))
     ),
     "mp4 H.264, uneven times": Kind(
-        ".mp4", "libx264", "yuv420p", Fraction(25), times_ms=tuple(33 * n + 17 * (n > 6) for n in range(14))
+        ".mp4",
+        "libx264",
+        "yuv420p",
+        Fraction(25),
+        frames=37,
+        times_ms=tuple(41 * n + 17 * (n > 6) + 100 * (n > 9) for n in range(37)),
     ),
     "mov ProRes 4:2:2 10, 23.976 fps, two PCM, timecode": Kind(
         ".mov",

@@ -228,6 +228,22 @@ READINGS = {
 }
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        pytest.param(lambda path: path.write_bytes(b"SDPX" + bytes(3000)), "scan_00007.dpx", id="cut off"),
+        pytest.param(lambda path: path.unlink(), "no longer there", id="deleted"),
+        pytest.param(lambda path: (path.unlink(), path.mkdir()), "no longer there", id="a folder instead"),
+    ],
+)
+def test_a_still_that_changed_after_ingest_is_told(change, told, tmp_path):
+    folder = write_stills(tmp_path / "scan", "dpx", "gbrp10le", frames=8)
+    reel, rows = survey(str(folder), Fraction(18))
+    change(folder / "scan_00007.dpx")
+    with pytest.raises(SourceError, match=told):
+        list(read_frames(reel, rows, 0, 8))
+
+
 @pytest.mark.parametrize("good_bytes", [0, 1500])
 @pytest.mark.parametrize("name", READINGS)
 def test_a_disk_that_fails_is_told_as_the_sources(name, good_bytes, tmp_path, monkeypatch):

@@ -58,3 +58,9 @@ def test_sources(name, archive):
 def test_what_gives_nothing_is_told(named, archive):
     with pytest.raises(RequestError, match="no films there"):
         find_sources([named])
+
+
+def test_a_glob_over_films_is_no_image_sequence(tmp_path: Path) -> None:
+    for name in ("a.mkv", "b.mov"):
+        (tmp_path / name).touch()
+    assert find_sources([f"{tmp_path}/*"]) == [str(tmp_path / "a.mkv"), str(tmp_path / "b.mov")]

@@ -18,7 +18,7 @@ from tasks.deliver import PAYLOAD
 from tasks.laws import check_laws
 from tasks.revert import revert_delivery
 from tasks.verify import find_deliveries, verify_delivery
-from tests.reels import Kind, write_reel
+from tests.reels import Kind, write_reel, write_stills
 from tests.restoring import Delivered, deliver_reel
 
 KIND = Kind(
@@ -286,6 +286,60 @@ def test_a_source_that_changed_is_told(tmp_path):
     assert (verdict.problems, verdict.source_checked) == ((), False)
 
 
+@pytest.mark.parametrize("source", ["/dev/zero", "/dev/stdin", "/", "s3://films/x", "none.mkv"])
+def test_what_is_no_source_is_not_read(source, delivered, monkeypatch):
+    """A record may name anything."""
+    monkeypatch.setattr("tasks.verify.digest_source", lambda source: pytest.fail(f"read {source}"))
+    path = delivered.data / "reel.json"
+    path.write_text(path.read_text().replace(delivered.reel.reel.source, source))
+    write_bag(delivered.bag, {})
+    verdict = verify_delivery(delivered.bag)
+    assert (verdict.problems, verdict.source_checked) == ((), False)
+
+
+def test_a_source_of_another_size_is_told_unread(delivered, monkeypatch, tmp_path):
+    monkeypatch.setattr("tasks.verify.digest_source", lambda source: pytest.fail(f"read {source}"))
+    (tmp_path / "other.mkv").write_bytes(b"x")
+    path = delivered.data / "reel.json"
+    path.write_text(path.read_text().replace(delivered.reel.reel.source, str(tmp_path / "other.mkv")))
+    write_bag(delivered.bag, {})
+    (problem,) = verify_delivery(delivered.bag).problems
+    assert "no longer what was ingested" in problem
+
+
+def test_a_sequence_that_changed_is_told(tmp_path):
+    folder = write_stills(tmp_path / "scan", "dpx", "gbrp10le")
+    delivered = deliver_reel(tmp_path / "vault", folder, Fraction(18))
+    assert verify_delivery(delivered.bag).source_checked
+    last = max(folder.iterdir())
+    last.write_bytes(flip_a_byte(last.read_bytes(), -9))
+    assert any("no longer what was ingested" in p for p in verify_delivery(delivered.bag).problems)
+
+
+BROKEN_RECORDS = {
+    "a number of frames that is none": text("reel.json", '"frame_count": 14', '"frame_count": "x"'),
+    "a rate over zero": text("reel.json", '"rate": "18"', '"rate": "18/0"'),
+    "a rate of zero": text("reel.json", '"rate": "18"', '"rate": "0"'),
+    "a field missing": text("reel.json", '"width"', '"wide"'),
+    "no JSON": lambda data: (data / "reel.json").write_bytes(b"\xff{"),
+    "a bag that cannot be read": lambda data: (data.parent / "manifest-sha256.txt").write_bytes(b"\xff"),
+    "a time before all times": a_table(
+        "frames.parquet", FRAMES, lambda rows: [{**rows[0], "pts": -(2**62)}, *rows[1:]]
+    ),
+    "a picture that is not there": a_table(
+        "changes.parquet", CHANGES, lambda rows: [{**rows[0], "x": -(2**31)}, *rows[1:]]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN_RECORDS)
+def test_a_broken_record_is_a_problem_of_its_delivery(name, delivered):
+    BROKEN_RECORDS[name](delivered.data)
+    problems = verify_delivery(delivered.bag).problems
+    assert len(problems) > 1
+    assert all(problem and "\n" not in problem for problem in problems)
+
+
 def test_pixels_that_are_not_the_sources_are_not_given_back(delivered, tmp_path):
     a_pixel(2, 0, 15, 20, "originals.mkv")(delivered.data)
     with pytest.raises(Exception, match="frame 2 does not give the source's picture back"):
@@ -295,5 +349,6 @@ def test_pixels_that_are_not_the_sources_are_not_given_back(delivered, tmp_path)
 
 def test_deliveries_are_found_in_a_vault(original):
     vault = original.bag.parents[3]
+    assert find_deliveries(f"file:{vault}") == find_deliveries(f"file://{vault}") == [original.bag]
     assert find_deliveries(str(vault)) == find_deliveries(str(original.bag)) == [original.bag]
     assert json.loads((original.bag / PAYLOAD / "delivery.json").read_text())["frames"] == KIND.frames
