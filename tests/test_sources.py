@@ -1,5 +1,7 @@
 """What a person names becomes a list of reels: each once, by its absolute path, whatever the disk is like."""
 
+from pathlib import Path
+
 import pytest
 
 from tasks.request import RequestError
