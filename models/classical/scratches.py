@@ -20,8 +20,8 @@ Mask = NDArray[np.bool_]
 
 # How far to either side a limb is looked for: 19 px of 480, past the bright rim itself.
 _LIMB_SHARE = 0.04
-# Of its length, along which a limb's sides differ either way, or along which one of them is the darker. At 0.7
-# the rim of a launching rocket passed for a scratch in dozens of frames; 0.5 costs a tenth of true scratches.
+# Of its length, along which a limb's sides differ either way, or along which one of them is the darker. At
+# 0.7 a launching rocket's rim passed for a scratch in dozens of frames; 0.5 costs a tenth of true scratches.
 _LIMB_LENGTH, _LIMB_ONE_SIDED = 0.5, 0.85
 
 
