@@ -149,7 +149,6 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _request(options: argparse.Namespace) -> "RestoreRequest":
-    from tasks.dispatch import check_restorer
     from tasks.request import RequestError, RestoreRequest
     from tasks.sources import find_sources
 
@@ -157,7 +156,6 @@ def _request(options: argparse.Namespace) -> "RestoreRequest":
         rate = Fraction(options.rate) if options.rate else None
     except (ValueError, ZeroDivisionError) as error:
         raise RequestError(f"--rate {options.rate}: write frames a second, like 18 or 24000/1001") from error
-    check_restorer(options.restorer)
     find_sources(options.sources)
     return RestoreRequest(
         options.vault, options.restorer, options.mode, options.shots, rate, options.retry_failed

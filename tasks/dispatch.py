@@ -7,7 +7,7 @@ from concurrent.futures import Future, as_completed
 from dataclasses import replace
 from typing import Any
 
-from models.catalogue import NAMES, load_restorer
+from models.catalogue import load_restorer
 from storage.survey import Progress
 from storage.timeline import ShotSpan
 from storage.vault import Vault
@@ -15,7 +15,7 @@ from tasks.deliver import ShotOutput
 from tasks.ingest import IngestedReel
 from tasks.ledger import Ledger
 from tasks.pool import JobFailed, Pool
-from tasks.request import RequestError, RestoreRequest
+from tasks.request import RestoreRequest
 from tasks.restore import RECORD, ShotJob, ShotOutcome, shot_key
 from tasks.review import decided
 
@@ -80,12 +80,6 @@ def plan_shots(
     """(job, whether the vault holds its output already) of every shot; changes nothing."""
     planned = _plan(vault, reel, spans, request)
     return [(job, vault.exists(f"{output.key}/{RECORD}")) for job, output in planned]
-
-
-def check_restorer(name: str) -> None:
-    """Raises RequestError for a name that is no restorer's."""
-    if name not in NAMES:
-        raise RequestError(f"--restorer {name}: there is no such restorer; choose one of {', '.join(NAMES)}")
 
 
 def _plan(

@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from models.catalogue import resolved
+from models.catalogue import NAMES, resolved
 from storage.filesystem import absolute
 
 Mode = Literal["preservation", "presentation"]
@@ -36,6 +36,11 @@ class RestoreRequest:
     def __post_init__(self) -> None:
         if not self.vault.strip():
             raise RequestError("--vault: name a directory or a URI")
+        if self.restorer not in NAMES:
+            known = ", ".join(NAMES)
+            raise RequestError(
+                f"--restorer {self.restorer}: there is no such restorer; choose one of {known}"
+            )
         # Workers and later runs may stand elsewhere, and `default` may become another restorer.
         object.__setattr__(self, "vault", absolute(self.vault))
         object.__setattr__(self, "restorer", resolved(self.restorer))
