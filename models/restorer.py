@@ -24,6 +24,19 @@ class Defect(IntEnum):
     NONE = 0
     DIRT = 1
     SCRATCH = 2
+    GIVEN = 3
+    """Marked by a person or another channel (`GivenMask`), not by the restorer."""
+
+
+@dataclass(frozen=True)
+class GivenMask:
+    """Where damage is, said from outside: drawn by a person, or seen in an infra-red scan."""
+
+    read: Callable[[], Iterator[NDArray[np.bool_]]]
+    """Yields one mask_HW for each frame of the footage, in order; True is damage. Starts afresh at each call.
+    """
+    use: Literal["add", "replace"]
+    """`add`: the restorer's own findings count too. `replace`: only what is given is repaired."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,10 @@ class Footage:
     width: int
     colour: Colour
     """`grey`: C = 1. `yuv`: C = 3, luma first. `rgb`: C = 3, red first."""
+    given: GivenMask | None = None
+    """Damage that is known already; every pixel of it is repaired, with kind `Defect.GIVEN`. None: nothing
+    was given.
+    """
 
     def __iter__(self) -> Iterator[Planes]:
         return self.read()
