@@ -61,7 +61,7 @@ class _Walk:
     def __init__(self, settings: ClassicalSettings, footage: Footage) -> None:
         self._settings = settings
         self._colour = footage.colour
-        self._window = Window(footage.colour, settings.motion)
+        self._window = Window(footage.colour, motion.Dis(settings.motion))
         self._detector = Detector(self._window, settings)
         self._sights: dict[int, scratches.Sight] = {}
         self._grains: dict[int, graining.Grain] = {}

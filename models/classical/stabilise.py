@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.motion import Float, MotionEstimator, MotionSettings, proxy
+from models.motion import Dis, Float, MotionSettings
 from models.restorer import Footage, Planes, luma
 
 
@@ -91,12 +91,11 @@ def shifted(planes_CHW: Planes, shift: Shift) -> Planes:
 def _steps(footage: Footage, settings: StabiliseSettings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The background's move from each frame to the next (T, 2), full-size pixels, and the share that made it
     (T)."""
-    estimator = MotionEstimator()
-    motion = MotionSettings(proxy_px=settings.proxy_px)
+    estimator = Dis(MotionSettings(proxy_px=settings.proxy_px))
     steps, support = [], []
     previous = None
     for planes_CHW in footage:
-        small_hw = proxy(luma(planes_CHW, footage.colour), motion)
+        small_hw = estimator.look(luma(planes_CHW, footage.colour))
         if previous is None:
             steps.append(np.zeros(2))
             support.append(1.0)

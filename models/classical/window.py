@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import motion
+from models.flow import FlowEstimator
 from models.restorer import Colour, Planes, luma
 
 Float = NDArray[np.float32]
@@ -35,10 +36,9 @@ class View:
 class Window:
     """Views by number; each pair's motion is found once, when the later one arrives."""
 
-    def __init__(self, colour: Colour, settings: motion.MotionSettings) -> None:
+    def __init__(self, colour: Colour, estimator: FlowEstimator) -> None:
         self._colour = colour
-        self._settings = settings
-        self._estimator = motion.MotionEstimator()
+        self._estimator = estimator
         self._views: dict[int, View] = {}
 
     def __contains__(self, number: int) -> bool:
@@ -50,7 +50,7 @@ class Window:
     def arrive(self, number: int, copies: list[Planes]) -> View:
         """Takes in the next view."""
         light_HW = luma(copies[0], self._colour)
-        view = View(number, copies, light_HW, motion.proxy(light_HW, self._settings))
+        view = View(number, copies, light_HW, self._estimator.look(light_HW))
         before = self._views.get(number - 1)
         if before is not None:
             before.to_next = self._estimator.between(before.proxy_hw, view.proxy_hw)
