@@ -71,6 +71,12 @@ class Repair:
     """How sure the restorer is of a replaced pixel, in [0, 1]; 0 outside the mask."""
     kind_HW: NDArray[np.uint8]
     """A `Defect` value per pixel; 0 outside the mask."""
+    left_HW: NDArray[np.bool_] | None = None
+    """True where damage seemed likely but was left, because the restorer was not sure of a repair; None:
+    nothing was left so."""
+    whole_CHW: Planes | None = None
+    """The restorer's picture of the whole frame, for presentation alone; None: what is outside the mask
+    stays."""
 
 
 @dataclass(frozen=True)

@@ -107,14 +107,14 @@ def _tone_gap(planes_CHW: Float, source: Source, rows_P: Index, columns_P: Index
     return np.stack(gaps).astype(np.float32)
 
 
-def sample(plane_HW: Float, at_P2: Float) -> Float:
-    """The plane at sub-pixel places (x, y), cubic, edges replicated."""
+def sample(plane_HW: Float, at_P2: Float, interpolation: int = cv2.INTER_CUBIC) -> Float:
+    """The plane at sub-pixel places (x, y), edges replicated."""
     count = at_P2.shape[0]
     wide = 1024  # OpenCV's remap takes no side of 32,768 or more
     padded = np.zeros((-(-count // wide) * wide, 2), np.float32)
     padded[:count] = at_P2
     picked: Float = cv2.remap(
-        plane_HW, padded.reshape(-1, wide, 2), None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        plane_HW, padded.reshape(-1, wide, 2), None, interpolation, borderMode=cv2.BORDER_REPLICATE
     )
     return picked.reshape(-1)[:count]
 

@@ -40,9 +40,9 @@ class Patch:
         values_CP: Float,
         opacity_P: Float | float,
         confidence_P: Float | float,
-        kind: Defect,
+        kind: Defect | NDArray[np.uint8],
     ) -> None:
-        """Lays values over the mask's pixels; what lay there before goes."""
+        """Lays values over the mask's pixels; what lay there before goes. kind: one, or one a pixel (P)."""
         self.values_CHW[:, mask_HW] = np.clip(values_CP, 0, 1)
         self.opacity_HW[mask_HW] = opacity_P
         self.confidence_HW[mask_HW] = confidence_P

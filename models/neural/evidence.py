@@ -1,8 +1,8 @@
 """What time says about a frame, as our network sees it: the picture, and how it differs from both
 neighbours brought here along motion, light changes apart from changes of structure.
 
-Shape suffixes: C planes, H rows, W columns of the padded picture; h, w of half its size; q, r (rows, columns)
-of a quarter; E channels of evidence; 2 is (dx, dy) in pixels of its own grid.
+Shape suffixes: C planes, H rows, W columns of the padded picture; h, w of an area of it (or half its size);
+q, r (rows, columns) of a quarter; E channels of evidence; 2 is (dx, dy) in pixels of its own grid.
 
 Sources: a defect disagrees with both neighbours, revealed ground with one (Storey 1985; Kokaram 1998); light
 and structure told apart as in WaveletMask (Applied Sciences 16(13):6415, 2026), by local means here.
@@ -15,17 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.motion import Pair, grid, smooth_over, warp
+from models.neural.tiles import Area
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-SIDE = 32
-"""Pictures are padded to multiples of this: a quarter of it is one attention window."""
 CHANNELS = 22
 """Of the evidence: four times four sub-pixels, and six that are smooth."""
 
 # Differences of a few per cent decide; the network should see them at the size of its other inputs.
-_GAIN = 4.0
+GAIN = 4.0
+_LIMIT = 4.0
 # Larger differences of light between neighbours are cuts or flashes, no flicker to be evened out.
 _LIGHT_LIMIT = 16 / 255
 _LIGHT_SIDE_PX = 17
@@ -49,77 +49,84 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Evidence:
-    """One frame's input to the network. Its planes are half size, every second pixel in its own channel."""
+    """What is known of one frame before the network looks at it; cut out area by area."""
 
-    planes_Ehw: Float
+    here_HW: Float
+    """The frame's luma, padded."""
+    before_HW: Float | None
+    """The luma of the frame before, padded; None at a shot's first frame."""
+    after_HW: Float | None
+    """The luma of the frame after; None at a shot's last."""
     previous: Neighbour | None
-    """None at a shot's first frame."""
     following: Neighbour | None
-    """None at its last."""
 
-
-def padded_size(height: int, width: int) -> tuple[int, int]:
-    """The next multiples of `SIDE`."""
-    return -(-height // SIDE) * SIDE, -(-width // SIDE) * SIDE
-
-
-def padded(plane_HW: Float) -> Float:
-    """The picture with its last row and column repeated up to `padded_size`."""
-    height, width = plane_HW.shape
-    tall, wide = padded_size(height, width)
-    if (tall, wide) == (height, width):
-        return plane_HW
-    filled: Float = cv2.copyMakeBorder(plane_HW, 0, tall - height, 0, wide - width, cv2.BORDER_REPLICATE)
-    return filled
+    def planes(self, area: Area) -> Float:
+        """The network's input over an area: planes_Ehw of half its size, every second pixel in a channel of
+        its own."""
+        here_HW = self.here_HW[area.rows, area.columns]
+        sides = ((self.before_HW, self.previous), (self.after_HW, self.following))
+        gaps = [
+            np.zeros_like(here_HW)
+            if plane_HW is None or neighbour is None
+            else here_HW - brought(plane_HW, neighbour, area)
+            for plane_HW, neighbour in sides
+        ]
+        full = [here_HW * 2 - 1, GAIN * gaps[0], GAIN * gaps[1], 2 * GAIN * two_sided(*gaps)]
+        planes_Ehw = np.empty((CHANNELS, area.height // 2, area.width // 2), np.float32)
+        for n, plane_HW in enumerate(full):
+            for m, (row, column) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+                planes_Ehw[4 * n + m] = plane_HW[row::2, column::2]
+        smooth = [channel for _, neighbour in sides for channel in _smooth(neighbour)]
+        for n, channel_qr in enumerate(smooth, 4 * len(full)):
+            planes_Ehw[n] = 0.0 if channel_qr is None else _enlarged(channel_qr, area, 2)
+        return np.clip(planes_Ehw, -_LIMIT, _LIMIT, out=planes_Ehw)
 
 
 def gather(
     here_HW: Float,
     previous: tuple[Float, Pair] | None,
     following: tuple[Float, Pair] | None,
+    given_HW: Mask | None = None,
 ) -> Evidence:
     """The evidence of one frame, from its neighbours' luma and the motion between.
 
     here_HW: luma in [0, 1], padded. previous: the frame before and the pair (before, here). following: the
     frame after and the pair (here, after). Either may be missing: its difference and its trust are then 0.
+    given_HW: damage that is known already, not padded: it has no motion of its own.
     """
-    small_qr = _quarter(here_HW)
     sides = [
         None if previous is None else (previous[0], previous[1].backward_hw2, previous[1].backward_error_hw),
         None
         if following is None
         else (following[0], following[1].forward_hw2, following[1].forward_error_hw),
     ]
-    neighbours = _neighbours(small_qr, sides)
-    gaps = [
-        np.zeros_like(here_HW) if side is None or neighbour is None else here_HW - brought(side[0], neighbour)
-        for side, neighbour in zip(sides, neighbours, strict=True)
-    ]
-    planes = [here_HW * 2 - 1, _GAIN * gaps[0], _GAIN * gaps[1], 2 * _GAIN * two_sided(*gaps)]
-    smooth = [
-        channel
-        for neighbour in neighbours
-        for channel in (_smooth(neighbour) if neighbour else (np.zeros_like(small_qr),) * 3)
-    ]
-    size = here_HW.shape[1] // 2, here_HW.shape[0] // 2
-    fine = [plane[row::2, column::2] for plane in planes for row in (0, 1) for column in (0, 1)]
-    coarse = [cv2.resize(channel, size, interpolation=cv2.INTER_LINEAR) for channel in smooth]
-    return Evidence(np.clip(np.stack([*fine, *coarse]), -4, 4), *neighbours)
+    neighbours = _neighbours(_quarter(here_HW), sides, given_HW)
+    before_HW, after_HW = (None if side is None else side[0] for side in sides)
+    return Evidence(here_HW, before_HW, after_HW, *neighbours)
 
 
-def brought(plane_HW: Float, neighbour: Neighbour) -> Float:
-    """The neighbour's luma as it would look in this frame: along motion, in this frame's light."""
-    height, width = plane_HW.shape
-    here_HW: Float = warp(plane_HW, full_size(neighbour.flow_qr2, height, width))
-    here_HW += cv2.resize(neighbour.light_qr, (width, height), interpolation=cv2.INTER_LINEAR)
-    return here_HW
+def brought(plane_HW: Float, neighbour: Neighbour, area: Area) -> Float:
+    """The neighbour's luma as it would look in an area of this frame: along motion, in this frame's light."""
+    places_hw2 = 4.0 * _enlarged(neighbour.flow_qr2, area, 4)
+    places_hw2[..., 0] += np.arange(area.left, area.right, dtype=np.float32)
+    places_hw2[..., 1] += np.arange(area.top, area.bottom, dtype=np.float32)[:, None]
+    border = cv2.BORDER_REPLICATE
+    there_hw: Float = cv2.remap(plane_HW, places_hw2, None, cv2.INTER_LINEAR, borderMode=border)
+    there_hw += _enlarged(neighbour.light_qr, area, 4)
+    return there_hw
 
 
-def full_size(flow_qr2: Float, height: int, width: int) -> Float:
-    """A quarter-size flow on the full grid, in full pixels."""
-    large: Float = cv2.resize(flow_qr2, (width, height), interpolation=cv2.INTER_LINEAR)
-    large *= 4.0
-    return large
+def _enlarged(field_qr: Float, area: Area, times: int) -> Float:
+    """A quarter-size field over an area, `times` (2 or 4) its own size; the same wherever areas overlap."""
+    rows, columns = field_qr.shape[:2]
+    # One cell around, so that an area's edge is interpolated as the inside is.
+    top, left = max(0, area.top // 4 - 1), max(0, area.left // 4 - 1)
+    bottom, right = min(rows, area.bottom // 4 + 1), min(columns, area.right // 4 + 1)
+    size = (right - left) * times, (bottom - top) * times
+    large = cv2.resize(field_qr[top:bottom, left:right], size, interpolation=cv2.INTER_LINEAR)
+    row, column = area.top * times // 4 - top * times, area.left * times // 4 - left * times
+    cut: Float = large[row : row + area.height * times // 4, column : column + area.width * times // 4]
+    return cut
 
 
 def two_sided(one_HW: Float, other_HW: Float) -> Float:
@@ -137,7 +144,7 @@ def _quarter(plane_HW: Float) -> Float:
 
 
 def _neighbours(
-    small_qr: Float, sides: list[tuple[Float, Float, Float] | None]
+    small_qr: Float, sides: list[tuple[Float, Float, Float] | None], given_HW: Mask | None
 ) -> tuple[Neighbour | None, Neighbour | None]:
     """Both neighbours, their motion taken from around wherever both disagree with the frame."""
     flows = [None if side is None else _on_grid(side[1], small_qr.shape) for side in sides]
@@ -146,12 +153,17 @@ def _neighbours(
         for side, flow in zip(sides, flows, strict=True)
     ]
     suspect_qr = _suspects(small_qr, views)
+    reach_qr = max(4, max(small_qr.shape) // 16)
+    if given_HW is not None and given_HW.any():
+        rows, columns = np.nonzero(given_HW)
+        suspect_qr[rows // 4, columns // 4] = True
+        reach_qr = max(small_qr.shape)
     found: list[Neighbour | None] = []
     for side, flow in zip(sides, flows, strict=True):
         if side is None or flow is None:
             found.append(None)
             continue
-        mended = smooth_over(flow, suspect_qr, max(4, max(small_qr.shape) // 16))
+        mended = smooth_over(flow, suspect_qr, reach_qr)
         gap_qr = small_qr - warp(_quarter(side[0]), mended)
         light_qr = _light(gap_qr, ~suspect_qr)
         missed_px = cv2.resize(side[2], small_qr.shape[::-1], interpolation=cv2.INTER_LINEAR)
@@ -198,9 +210,11 @@ def _inside(flow_qr2: Float) -> Mask:
     return inside
 
 
-def _smooth(neighbour: Neighbour) -> tuple[Float, Float, Float]:
-    """Trust, light and speed: what the network is told of one neighbour at quarter size."""
+def _smooth(neighbour: Neighbour | None) -> tuple[Float | None, Float | None, Float | None]:
+    """Trust, light and speed: what the network is told of one neighbour; None stands for 0."""
+    if neighbour is None:
+        return None, None, None
     speed = cv2.magnitude(
         np.ascontiguousarray(neighbour.flow_qr2[..., 0]), np.ascontiguousarray(neighbour.flow_qr2[..., 1])
     )
-    return neighbour.trust_qr, _GAIN * neighbour.light_qr, 0.5 * np.log1p(speed)
+    return neighbour.trust_qr, GAIN * neighbour.light_qr, 0.5 * np.log1p(speed)

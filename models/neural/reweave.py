@@ -32,6 +32,9 @@ SOURCES = 3
 _SLOPE = 0.1
 # Damage covers about one pixel in a hundred: the mask head starts from there, not from one half.
 _FIRST_LOGIT = -4.6
+# At most this share of a state is handed on, so that what is remembered fades: after seven frames a
+# thirty-fifth at most, and a way back that starts seven frames late arrives all but equal.
+_HANDED_ON = 0.6
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,9 @@ class Reweave(nn.Module):
         drawn = torch.cat([F.pixel_shuffle(self.up(joined), 2), here.fine_NChw], 1)
         drawn = F.leaky_relu(self.draw_in(drawn), _SLOPE)
         drawn = drawn + F.leaky_relu(self.draw_mix(drawn), _SLOPE)
-        told_N6HW = F.pixel_shuffle(self.head(drawn), 2).float()
+        # Eight bits of mantissa would be seen in a picture of ten.
+        with torch.autocast(drawn.device.type, enabled=False):
+            told_N6HW = F.pixel_shuffle(self.head(drawn.float()), 2)
         return Finding(
             told_N6HW[:, :1],
             told_N6HW[:, 1 : 1 + SOURCES].softmax(1),
@@ -194,6 +199,9 @@ class Reweave(nn.Module):
             assert self.head.bias is not None
             self.head.bias[:4] = _FIRST_LOGIT
             self.head.bias[-4:] = -4.0
+            # A state is handed on as it is until training finds better.
+            for carry in (self.carry_back, self.carry_on):
+                carry.block.conv.weight.zero_()
 
 
 class Carry(nn.Module):
@@ -212,5 +220,5 @@ class Carry(nn.Module):
             return cast(Tensor, self.block(here_NCqr))
         state_NCqr = warp(state_NCqr, flow_N2qr)
         asked = F.leaky_relu(self.ask(torch.cat([state_NCqr, here_NCqr], 1)), _SLOPE)
-        share_N1qr = torch.sigmoid(self.answer(asked))
+        share_N1qr = _HANDED_ON * torch.sigmoid(self.answer(asked))
         return cast(Tensor, self.block(share_N1qr * state_NCqr + (1 - share_N1qr) * here_NCqr))

@@ -1,0 +1,215 @@
+"""From what a network says of a frame to a repair: its pixels inside the mask only, and not where it doubts.
+
+Shape suffixes: K answers, C planes, H rows, W columns of the picture; P picked pixels; R regions.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models import grain as graining
+from models import motion
+from models.classical import fill
+from models.classical.patch import Patch
+from models.metrics import grown
+from models.neural.settings import NeuralSettings, Whole
+from models.neural.sight import Sight
+from models.neural.way import DAMAGE, DOUBT, ERROR, Way
+from models.restorer import Colour, Defect, Planes
+
+Float = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+# An expected error, or a doubt, of this much halves the confidence and more: e^-1.
+_ERROR_SCALE = 0.08
+# A scratch is this many times as tall as wide, and no shorter.
+_SCRATCH_RATIO, _SCRATCH_PX = 6, 24
+# A reel's grain changes slowly: it is measured on the first frame and on every twelfth.
+_GRAIN_EVERY = 12
+# Details finer than this sigma count as grain; coarser ones are the picture's.
+_GRAIN_SIGMA_PX = 1.5
+_BAND_ROWS = 256
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What of a frame is to be repaired."""
+
+    mask_HW: Mask
+    left_HW: Mask
+    """Regions that look damaged but are left, because the network was not sure of its repair."""
+    kind_HW: NDArray[np.uint8]
+
+
+def findings(answer_KHW: Float, given_HW: Mask | None, replace: bool, settings: NeuralSettings) -> Findings:
+    """Regions of likely damage, less those that a veto leaves; what was given is never vetoed.
+
+    answer_KHW: at the picture's own size. replace: whether what was given stands alone.
+    """
+    damage_HW = answer_KHW[DAMAGE]
+    left_HW = np.zeros(damage_HW.shape, bool)
+    kind_HW = np.zeros(damage_HW.shape, np.uint8)
+    if not (replace and given_HW is not None):
+        regions = _Regions(damage_HW >= settings.edge)
+        sure_R = regions.largest(damage_HW) >= settings.sure
+        sure_R &= regions.pixels >= settings.least_px
+        doubted_R = regions.mean(answer_KHW[DOUBT]) > settings.doubt
+        doubted_R |= regions.mean(answer_KHW[ERROR]) > settings.error
+        # The background is no region.
+        sure_R[0] = False
+        if regions.pixels[sure_R].sum() > settings.largest_share * damage_HW.size:
+            doubted_R[:] = True
+        left_HW = (sure_R & doubted_R)[regions.labels_HW]
+        kind_R = np.where(regions.upright(), np.uint8(Defect.SCRATCH), np.uint8(Defect.DIRT))
+        kind_HW = np.where(sure_R & ~doubted_R, kind_R, np.uint8(0))[regions.labels_HW]
+        kind_HW = _widened(kind_HW, settings.widen_px)
+        kind_HW[left_HW] = Defect.NONE
+    if given_HW is not None:
+        kind_HW = np.where(given_HW, np.uint8(Defect.GIVEN), kind_HW)
+        left_HW &= ~given_HW
+    return Findings(kind_HW > 0, left_HW, kind_HW)
+
+
+def _widened(kind_HW: NDArray[np.uint8], px: int) -> NDArray[np.uint8]:
+    if px == 0 or not kind_HW.any():
+        return kind_HW
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * px + 1, 2 * px + 1))
+    wider: NDArray[np.uint8] = cv2.dilate(kind_HW, disc).astype(np.uint8)
+    return wider
+
+
+class _Regions:
+    """Connected regions of a mask; number 0 is what lies around them."""
+
+    def __init__(self, mask_HW: Mask) -> None:
+        self.count, self.labels_HW, self._stats, _ = cv2.connectedComponentsWithStats(
+            mask_HW.astype(np.uint8), connectivity=8
+        )
+        self._rows, self._columns = np.nonzero(mask_HW)
+        self._region_P = self.labels_HW[self._rows, self._columns]
+        self.pixels = np.bincount(self._region_P, minlength=self.count)
+
+    def mean(self, plane_HW: Float) -> NDArray[np.float64]:
+        """Each region's mean of a plane."""
+        total_R = np.bincount(self._region_P, plane_HW[self._rows, self._columns], self.count)
+        return total_R / np.maximum(self.pixels, 1)
+
+    def largest(self, plane_HW: Float) -> Float:
+        """Each region's largest value of a plane."""
+        largest_R = np.zeros(self.count, np.float32)
+        np.maximum.at(largest_R, self._region_P, plane_HW[self._rows, self._columns])
+        return largest_R
+
+    def upright(self) -> Mask:
+        """Which regions are shaped as scratches are."""
+        tall, wide = self._stats[:, cv2.CC_STAT_HEIGHT], self._stats[:, cv2.CC_STAT_WIDTH]
+        mask: Mask = (tall >= _SCRATCH_RATIO * wide) & (tall >= _SCRATCH_PX)
+        return mask
+
+
+class Compositor:
+    """Lays a network's pixels into the frames of one shot; knows the shot's grain so far."""
+
+    def __init__(self, way: Way[Any, Any], colour: Colour, settings: NeuralSettings, whole: Whole) -> None:
+        self._way, self._colour, self._settings, self._whole = way, colour, settings, whole
+        self._maker = graining.GrainMaker(settings.seed)
+        self._grain: graining.Grain | None = None
+        self._count = 0
+
+    def patch(self, sight: Sight, prepared: Any, answer_KHW: Float, found: Findings) -> Patch:
+        """What is to be laid over the frame; answer_KHW at the picture's own size."""
+        planes_CHW = sight.here.planes_CHW
+        self._learn_grain(sight, found)
+        patch = Patch.empty(planes_CHW)
+        if found.mask_HW.any():
+            values_CP, known_P = self._values(sight, prepared, answer_KHW, found.mask_HW)
+            confidence_P = known_P * np.exp(
+                -(answer_KHW[ERROR] + answer_KHW[DOUBT])[found.mask_HW] / _ERROR_SCALE
+            )
+            told_P = found.kind_HW[found.mask_HW] == Defect.GIVEN
+            confidence_P *= np.where(told_P, 1, answer_KHW[DAMAGE][found.mask_HW])
+            opacity_P = fill.feather(found.mask_HW, self._settings.feather_px)[found.mask_HW]
+            patch.cover(
+                found.mask_HW,
+                values_CP,
+                opacity_P,
+                np.clip(confidence_P, 0.01, 1),
+                found.kind_HW[found.mask_HW],
+            )
+        return patch
+
+    def whole_frame(self, sight: Sight, prepared: Any, answer_KHW: Float) -> Planes:
+        """The network's picture of the whole frame, with grain as asked for."""
+        planes_CHW = sight.here.planes_CHW
+        whole_CHW = np.empty_like(planes_CHW)
+        for top in range(0, planes_CHW.shape[1], _BAND_ROWS):
+            band_HW = np.zeros(planes_CHW.shape[1:], bool)
+            band_HW[top : top + _BAND_ROWS] = True
+            if self._whole == "matched":
+                whole_CHW[:, band_HW], _ = self._values(sight, prepared, answer_KHW, band_HW)
+            else:
+                rows_P, columns_P = np.nonzero(band_HW)
+                whole_CHW[:, band_HW] = self._way.values(sight, prepared, answer_KHW, rows_P, columns_P)[0]
+        if self._whole == "kept":
+            for out_HW, source_HW in zip(whole_CHW, planes_CHW, strict=True):
+                out_HW[:] = _blurred(out_HW) + source_HW - _blurred(source_HW)
+        return np.clip(whole_CHW, 0, 1)
+
+    def _values(self, sight: Sight, prepared: Any, answer_KHW: Float, mask_HW: Mask) -> tuple[Float, Float]:
+        """The restored planes at a mask's pixels, grain and all (C, P), and how far they are known (P)."""
+        rows_P, columns_P = np.nonzero(mask_HW)
+        values_CP, kept_P = self._way.values(sight, prepared, answer_KHW, rows_P, columns_P)
+        filled = fill.Filled(values_CP, np.where(np.isnan(kept_P), 0, 1).astype(np.float32))
+        filled, kept_P = fill.from_space_where_lost(
+            filled, np.nan_to_num(kept_P), sight.here.planes_CHW, mask_HW, mask_HW
+        )
+        grain, none = self._grain or graining.NO_GRAIN, graining.NO_GRAIN
+        planes = len(values_CP)
+        grains = [grain if n == 0 or self._colour == "rgb" else none for n in range(planes)]
+        grained_CP = fill.regrained(
+            filled,
+            kept_P,
+            rows_P,
+            columns_P,
+            grains,
+            [0] * planes,
+            self._maker,
+            sight.first_frame,
+            self._settings.grain,
+        )
+        return grained_CP, filled.trust_P
+
+    def _learn_grain(self, sight: Sight, found: Findings) -> None:
+        """The luma's grain, from how it differs from its neighbours' mean along motion."""
+        self._count += 1
+        if self._grain is not None and self._count % _GRAIN_EVERY:
+            return
+        quiet_HW = ~grown(found.mask_HW | found.left_HW, 2)
+        height, width = quiet_HW.shape
+        light_HW = sight.here.luma_HW[:height, :width]
+        seen = []
+        if sight.before is not None and sight.from_before is not None:
+            pair = sight.from_before
+            seen.append((sight.before, pair.backward_hw2, pair.backward_error_hw))
+        if sight.after is not None and sight.to_after is not None:
+            seen.append((sight.after, sight.to_after.forward_hw2, sight.to_after.forward_error_hw))
+        if len(seen) < 2:
+            return
+        expected_HW = np.zeros_like(light_HW)
+        for view, flow_hw2, error_hw in seen:
+            size = view.luma_HW.shape
+            there_HW = motion.warp(view.luma_HW, motion.enlarge_flow(flow_hw2, *size))
+            expected_HW += there_HW[:height, :width] / len(seen)
+            quiet_HW &= motion.enlarge(error_hw, *size)[:height, :width] < 1.0
+        expected_HW += np.median((light_HW - expected_HW)[::4, ::4])
+        newer = graining.measure(light_HW, light_HW, expected_HW, quiet_HW)
+        if newer is not None:
+            self._grain = graining.blended(self._grain, newer)
+
+
+def _blurred(plane_HW: Float) -> Float:
+    blurred: Float = cv2.GaussianBlur(plane_HW, (0, 0), _GRAIN_SIGMA_PX, borderType=cv2.BORDER_REFLECT_101)
+    return blurred

@@ -1,0 +1,110 @@
+"""The restorer with weights: a network that looks both ways, streamed over a shot, laid in by mask.
+
+No engine is imported until a shot is restored: a run's driver only asks for the card.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from models.flow import FlowEstimator, flow_estimator, flow_name
+from models.neural.settings import NeuralSettings, Whole
+from models.restorer import Card, Colour, Footage, Repair
+from models.weights import Bundle, load_network
+
+if TYPE_CHECKING:
+    from models.neural.compute import Compute
+    from models.neural.way import Way
+
+VERSION = "1"
+BUDGETS_BYTES = (2048 << 20, 1024 << 20, 512 << 20)
+"""What a worker's network may take of memory, the frames apart: steps, so that runs on one machine agree."""
+
+
+def budget_bytes(free_bytes: int, workers: int) -> int:
+    """The largest budget that as many workers can have of so much free memory; never less than the least."""
+    each = free_bytes // max(1, workers) // 2  # half for frames, encoders and everything else
+    return next((budget for budget in BUDGETS_BYTES if budget <= each), BUDGETS_BYTES[-1])
+
+
+class NeuralRestorer:
+    """One bundle of weights at work."""
+
+    def __init__(self, bundle: Bundle, whole: Whole = "no", budget: int = BUDGETS_BYTES[0]) -> None:
+        """whole: what presentation takes outside the mask. budget: bytes, one of `BUDGETS_BYTES`.
+
+        Raises ValueError for settings of the bundle that cannot be, WeightsError where the flow's weights are
+        missing.
+        """
+        self._bundle, self._whole, self._budget = bundle, whole, budget
+        self._settings = NeuralSettings.of(dict(bundle.settings))
+        weights = self._settings.flow_weights
+        self._flow_name = flow_name(self._settings.flow, Path(weights) if weights else None)
+
+    @property
+    def card(self) -> Card:
+        """What this restorer is; every setting is part of it."""
+        parameters = {
+            **self._settings.flat(),
+            "flow": self._flow_name,
+            "whole": self._whole,
+            "budget_bytes": self._budget,
+        }
+        return Card(self._bundle.architecture, VERSION, parameters, self._bundle.sha256)
+
+    @property
+    def device(self) -> str:
+        """Where it runs and in what precision; loads the engine."""
+        return self._compute.name
+
+    def restore(self, footage: Footage) -> Iterator[Repair]:
+        """One repair per frame, in order. Reads the footage twice; holds a window and its look-ahead.
+
+        Raises WeightsError where the bundle's weights cannot be loaded.
+        """
+        from models.neural.composite import Compositor, findings
+        from models.neural.sight import padded_size, sights
+        from models.neural.stream import Plan, Stream
+
+        way = self._way(footage.colour)
+        height, width = footage.height, footage.width
+        plan = Plan.fitting(*padded_size(height, width), way.cost, self._budget)
+        compositor = Compositor(way, footage.colour, self._settings, self._whole)
+        stream = Stream(way, self._compute, plan)
+        alone = footage.given is not None and footage.given.use == "replace"
+        for sight, prepared, padded_KHW in stream.answers(sights(footage, self._flow())):
+            answer_KHW = padded_KHW[:, :height, :width]
+            found = findings(answer_KHW, sight.here.given_HW, alone, self._settings)
+            patch = compositor.patch(sight, prepared, answer_KHW, found)
+            for planes_CHW in sight.here.copies:
+                repair = replace(patch.on(planes_CHW), left_HW=found.left_HW)
+                if self._whole != "no":
+                    whole_CHW = compositor.whole_frame(sight, prepared, answer_KHW)
+                    whole_CHW[:, repair.mask_HW] = repair.planes_CHW[:, repair.mask_HW]
+                    repair = replace(repair, whole_CHW=whole_CHW)
+                yield repair
+
+    def _flow(self) -> FlowEstimator:
+        settings = self._settings
+        weights = Path(settings.flow_weights) if settings.flow_weights else None
+        return flow_estimator(settings.flow, weights=weights, device=self._compute.device.type)
+
+    @cached_property
+    def _compute(self) -> "Compute":
+        from models.neural.compute import Compute
+
+        return Compute.chosen(self._settings.precision)
+
+    @cached_property
+    def _network(self) -> Any:
+        return self._compute.ready(load_network(self._bundle))
+
+    def _way(self, colour: Colour) -> "Way[Any, Any]":
+        from models.neural.reweave_way import ReweaveWay
+        from models.neural.rtn_way import RTNWay
+
+        if self._bundle.architecture == "rtn":
+            return RTNWay(self._network, self._compute, colour, self._settings.opinions)
+        return ReweaveWay(self._network, self._compute, colour, self._settings.opinions)
