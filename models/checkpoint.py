@@ -51,10 +51,11 @@ def not_finite(state: Mapping[str, "Tensor"]) -> str | None:
 
 def _read_safetensors(path: Path) -> Any:
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
     try:
-        return load_file(path)
+        # Read, not mapped: a mapped file that is changed meanwhile ends the process.
+        return load(path.read_bytes())
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path}: damaged, or not a .safetensors file; copy it again") from error
 

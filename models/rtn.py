@@ -8,8 +8,8 @@ description of the network, and checked against numbers of the reference.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -79,6 +79,18 @@ class RTN(nn.Module):
         if name not in CONFIGS:
             raise ValueError(f"no RTN is called {name!r}; there are: {', '.join(sorted(CONFIGS))}")
         return cls(CONFIGS[name])
+
+    @classmethod
+    def from_sizes(cls, sizes: Mapping[str, object]) -> "RTN":
+        """A network as `sizes()` of another tells. Raises TypeError, ValueError where it cannot be built."""
+        told: dict[str, Any] = dict(sizes)
+        if "swin" in told:
+            told["swin"] = SwinSizes(**told["swin"])
+        return cls(RTNConfig(**told))
+
+    def sizes(self) -> dict[str, Any]:
+        """The configuration, as it is written beside weights."""
+        return asdict(self.config)
 
     def load_published(self, state: Mapping[str, Tensor]) -> None:
         """Takes the weights of a published checkpoint's `netG`; ValueError tells what does not fit."""
