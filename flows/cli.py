@@ -133,6 +133,14 @@ def _revert(options: argparse.Namespace) -> int:
     return DELIVERED
 
 
+def _import_weights(options: argparse.Namespace) -> int:
+    from tasks.weights import import_weights
+
+    imported = import_weights(options.file, options.output)
+    print(json.dumps(asdict(imported), indent=2) if options.json else imported.sentence())
+    return DELIVERED
+
+
 def _demo(options: argparse.Namespace) -> int:
     from tasks.demo import age_for_demo, measure
 
@@ -200,11 +208,12 @@ def _told(error: Exception) -> tuple[str, int]:
     from storage.errors import StorageError
     from tasks.pool import JobFailed, PoolError
     from tasks.request import RequestError
+    from tasks.weights import WeightsError
 
     line = (str(error) or type(error).__name__).splitlines()[0]
     if isinstance(error, RequestError):
         return line, USAGE
-    if isinstance(error, StorageError | PoolError | JobFailed):
+    if isinstance(error, StorageError | PoolError | JobFailed | WeightsError):
         return line, FAILED
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name} is not installed; run `pip install answerprint` again", FAILED
@@ -227,7 +236,12 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     def restoring(sub: argparse.ArgumentParser) -> None:
-        sub.add_argument("--restorer", default="default", help="default, classical or none")
+        sub.add_argument(
+            "--restorer",
+            metavar="NAME",
+            default="default",
+            help="default, classical, none, or the directory of a weight bundle (see import-weights)",
+        )
         sub.add_argument(
             "--mode",
             choices=("preservation", "presentation"),
@@ -266,6 +280,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("delivery", help="a delivery's directory")
     sub.add_argument("--output", required=True, metavar="FILE.mkv", help="a new file")
     sub.add_argument("--shots", metavar="LIST", help="only these, like 1,4-6; all if left out")
+    sub = command("import-weights", _import_weights, "make a published RTN checkpoint a weight bundle")
+    sub.add_argument("file", metavar="FILE.pth", help="a checkpoint; nothing that it may hold is run")
+    sub.add_argument(
+        "--output", metavar="DIRECTORY", help="the bundle; ./FILE, without its suffix, if left out"
+    )
     sub = command("demo", _demo, "age a clean film, restore it and say how close it came")
     sub.add_argument("film", nargs="?", help="a clean film of yours; a bundled clip if left out")
     sub.add_argument("--output", default="demo", metavar="DIRECTORY")

@@ -1,24 +1,72 @@
-"""Restorers by name."""
+"""Restorers by name: those without weights by a word, those with weights by the directory of their bundle."""
+
+import os
+from pathlib import Path
 
 from models.classical.restorer import ClassicalRestorer
+from models.errors import UnknownRestorer
 from models.restorer import Restorer
 from models.untouched import Untouched
+from models.weights import check_weights, read_bundle
 
 # The best restorer this installation has.
 DEFAULT = "classical"
 NAMES = ("default", "classical", "none")
+UNTRAINED = ("rtn", "rtn-paper", "reweave", "reweave-small", "reweave-large")
+"""Networks that there are no weights of here; listed, because naming them would import torch."""
+
+_REGISTRY = "models:/"
+_INSTEAD = "name classical, or the directory of a weight bundle"
 
 
 def resolved(name: str) -> str:
-    """The restorer behind a name: `default` is what it is in this installation."""
-    return DEFAULT if name == "default" else name
+    """The restorer behind a name, by a name that holds in any working directory: `default` is what it is in
+    this installation, a bundle is its absolute path.
+
+    Imports no torch. Raises UnknownRestorer; WeightsError for a bundle that is damaged.
+    """
+    if name in NAMES:
+        return DEFAULT if name == "default" else name
+    if name.startswith(_REGISTRY):
+        raise UnknownRestorer(f"{name}: no model registry is set up; {_INSTEAD}")
+    if "://" in name:
+        raise UnknownRestorer(f"{name}: bundles are read from local directories; copy it and name the copy")
+    path = Path(os.path.abspath(os.path.expanduser(name)))
+    if path.is_file():
+        raise UnknownRestorer(f"{name}: a file; `answerprint import-weights {name}` makes a bundle of it")
+    if not name.strip() or not (path.exists() or _looks_like_a_path(name)):
+        if name in UNTRAINED:
+            raise UnknownRestorer(
+                f"{name}: there are no weights of it here; import a checkpoint with "
+                "`answerprint import-weights FILE.pth`, or train it, and name the bundle's directory"
+            )
+        known = ", ".join(NAMES)
+        raise UnknownRestorer(
+            f"{name}: there is no such restorer; choose one of {known}, or name a weight bundle's directory"
+        )
+    check_weights(read_bundle(path))
+    return str(path)
+
+
+def title(name: str) -> str:
+    """What people are told of a resolved name: paths mean nothing elsewhere. Raises WeightsError."""
+    return name if name in NAMES else read_bundle(Path(name)).title
 
 
 def load_restorer(name: str) -> Restorer:
-    """Raises KeyError for a name that is not in `NAMES`."""
+    """A restorer whose card is there at once; weights are loaded when it restores.
+
+    Raises UnknownRestorer, WeightsError.
+    """
     name = resolved(name)
     if name == "none":
         return Untouched()
     if name == "classical":
         return ClassicalRestorer()
-    raise KeyError(name)
+    from models.neural.restorer import NeuralRestorer  # not needed by those who have no weights
+
+    return NeuralRestorer(read_bundle(Path(name)))
+
+
+def _looks_like_a_path(name: str) -> bool:
+    return os.sep in name or name.startswith((".", "~"))

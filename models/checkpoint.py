@@ -4,6 +4,8 @@ torch is imported when a file is read: what only names files stays quick to star
 """
 
 import hashlib
+import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _CHUNK_BYTES = 1 << 20
+# How the unpickler says that a file names what it would have to call.
+_OBJECTS = re.compile("unsupported (global|class)|torchscript", re.IGNORECASE)
 
 
 def sha256_of(path: Path) -> str:
@@ -64,9 +68,11 @@ def _read_torch(path: Path) -> Any:
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles it did not write itself; they are refused or whole
+            return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged file makes the unpickler raise nearly anything
-        if "Unsupported" in str(error) or "TorchScript" in str(error):
+        if _OBJECTS.search(str(error)):
             raise WeightsError(
                 f"{path}: holds code or objects, which are never run; save its state_dict alone"
             ) from error

@@ -12,6 +12,7 @@ import tasks
 from storage.digest import digest_of_code, versions_of
 
 _ENGINES = ("av", "numpy", "opencv-python-headless", "pyarrow", "scenedetect-headless")
+_NETWORK_ENGINES = ("safetensors", "torch", "torchvision")
 _PACKAGES = {"models": models, "storage": storage, "tasks": tasks}
 
 
@@ -26,3 +27,9 @@ def installation(*places: str) -> dict[str, Any]:
         "code": digest_of_code(*paths),
         "engines": {**versions_of(_ENGINES), "libavcodec": list(av.library_versions["libavcodec"])},
     }
+
+
+@cache
+def network_engines() -> dict[str, str]:
+    """The versions of what runs networks; they rename the outputs of restorers with weights alone."""
+    return versions_of(_NETWORK_ENGINES)

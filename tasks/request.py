@@ -1,11 +1,12 @@
 """What a restoration run is asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from models.catalogue import NAMES, resolved
+from models.catalogue import resolved, title
+from models.errors import UnknownRestorer, WeightsError
 from storage.filesystem import absolute
 
 Mode = Literal["preservation", "presentation"]
@@ -21,7 +22,9 @@ class RestoreRequest:
 
     vault: str
     restorer: str = "default"
-    """`default`, `classical`, or `none` (conserves the film and changes nothing)."""
+    """`default`, `classical`, `none` (conserves the film and changes nothing), or the directory of a weight
+    bundle.
+    """
     mode: Mode = "preservation"
     """`preservation`: only damage changes. `presentation`: stabilised and deflickered too; every pixel may
     move.
@@ -32,18 +35,19 @@ class RestoreRequest:
     """Frames a second, for image sequences and raw streams that name none."""
     retry_failed: bool = False
     """Tries again the shots that were given up in earlier runs."""
+    title: str = field(init=False, default="")
+    """The restorer as records call it: a path means nothing elsewhere."""
 
     def __post_init__(self) -> None:
         if not self.vault.strip():
             raise RequestError("--vault: name a directory or a URI")
-        if self.restorer not in NAMES:
-            known = ", ".join(NAMES)
-            raise RequestError(
-                f"--restorer {self.restorer}: there is no such restorer; choose one of {known}"
-            )
         # Workers and later runs may stand elsewhere, and `default` may become another restorer.
         object.__setattr__(self, "vault", absolute(self.vault))
-        object.__setattr__(self, "restorer", resolved(self.restorer))
+        try:
+            object.__setattr__(self, "restorer", resolved(self.restorer))
+            object.__setattr__(self, "title", title(self.restorer))
+        except (UnknownRestorer, WeightsError) as error:
+            raise RequestError(f"--restorer {error}") from error
         if self.mode not in ("preservation", "presentation"):
             raise RequestError(f"--mode {self.mode}: choose preservation or presentation")
         if self.rate is not None and not 1 <= self.rate <= 240:

@@ -11,6 +11,7 @@ import numpy as np
 from av.error import FFmpegError
 
 from models.catalogue import load_restorer
+from models.errors import WeightsError
 from models.restorer import Card, Repair, Restorer
 from storage.delivery import MOVED
 from storage.digest import digest_of
@@ -24,7 +25,7 @@ from storage.vault import Vault
 from tasks.changes import change_rows, with_change
 from tasks.footage import ShotFootage
 from tasks.ingest import IngestedReel, load
-from tasks.recipe import installation
+from tasks.recipe import installation, network_engines
 from tasks.request import Mode
 
 RECORD = "shot.json"
@@ -61,6 +62,10 @@ class OtherInstallation(StorageError):
     """A worker would make other bytes than the run expects."""
 
 
+class UnusableWeights(StorageError):
+    """A worker cannot load the weights that the run was asked for: no shot would fare better."""
+
+
 def shot_key(reel: IngestedReel, job: ShotJob, card: Card) -> str:
     """Where the shot's output lies: named by everything that can change a byte of it."""
     return f"{reel.key}/shots/{digest_of(_recipe(reel, job, card))}"
@@ -73,6 +78,7 @@ def _recipe(reel: IngestedReel, job: ShotJob, card: Card) -> dict[str, Any]:
         "pictures_md5": digest_of([row.md5 for row in reel.rows[job.start : job.end]]),
         "video": asdict(reel.reel.video),
         "restorer": {**asdict(card), "parameters": dict(card.parameters)},
+        **({"network_engines": network_engines()} if card.weights_sha256 else {}),
         "mode": job.mode,
         **installation("models", "storage", "tasks/restore.py", "tasks/footage.py", "tasks/changes.py"),
     }
@@ -88,6 +94,12 @@ class RestoringWorker:
 
     def run(self, job: ShotJob, progress: Progress) -> ShotOutcome:
         """Raises StorageError (final) and whatever a restorer raises."""
+        try:
+            return self._run(job, progress)
+        except WeightsError as error:
+            raise UnusableWeights(f"{socket.gethostname()}: {error}") from error
+
+    def _run(self, job: ShotJob, progress: Progress) -> ShotOutcome:
         started = monotonic()
         restorer = self._restorers.get(job.restorer) or load_restorer(job.restorer)
         self._restorers[job.restorer] = restorer

@@ -80,7 +80,7 @@ def deliver_reel(run: Run, reel: IngestedReel, restored: list[ShotOutput]) -> Re
     """The delivery, proven against the laws and published."""
     tell = BOARD.stage(reel.reel.source, "deliver", reel.reel.frame_count)
     with run.ledger.timing("deliver", reel.reel):
-        key = delivering.deliver(run.vault, reel, restored, run.request.mode, run.request.restorer, tell)
+        key = delivering.deliver(run.vault, reel, restored, run.request.mode, run.request.title, tell)
     outcome = read_outcome(run.vault, reel.reel.source, key)
     with suppress(Exception):  # the delivery stands, whether the UI shows it or not
         _publish(run.vault, key, outcome)

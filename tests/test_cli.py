@@ -99,6 +99,18 @@ def test_one_bad_reel_costs_no_other(shelf: Path, tmp_path: Path) -> None:
             ["restore", "{film}", "--vault", "{dir}/v", "--restorer", "x"], USAGE, "classical", id="restorer"
         ),
         pytest.param(
+            ["restore", "{film}", "--vault", "{dir}/v", "--restorer", "{dir}"],
+            USAGE,
+            "not a weight bundle",
+            id="no bundle",
+        ),
+        pytest.param(
+            ["plan", "{film}", "--vault", "{dir}/v", "--restorer", "rtn-paper"],
+            USAGE,
+            "import-weights FILE.pth",
+            id="no weights",
+        ),
+        pytest.param(
             ["restore", "{film}", "--vault", "{dir}/v", "--shots", "x"], USAGE, "no such file", id="cut list"
         ),
         pytest.param(["verify", "{dir}"], FAILED, "neither a delivery nor a vault", id="verify"),
