@@ -76,6 +76,9 @@ def _restored(options: argparse.Namespace) -> list["ReelOutcome"]:
                 request.shots,
                 options.rate,
                 request.retry_failed,
+                mask=request.mask,
+                mask_use=request.mask_use,
+                mask_dark=request.mask_dark,
             )
         except ReelsFailed as failed:
             outcomes = failed.outcomes
@@ -166,7 +169,15 @@ def _request(options: argparse.Namespace) -> "RestoreRequest":
         raise RequestError(f"--rate {options.rate}: write frames a second, like 18 or 24000/1001") from error
     find_sources(options.sources)
     return RestoreRequest(
-        options.vault, options.restorer, options.mode, options.shots, rate, options.retry_failed
+        options.vault,
+        options.restorer,
+        options.mode,
+        options.shots,
+        rate,
+        options.retry_failed,
+        mask=options.mask,
+        mask_use=options.mask_use,
+        mask_dark=options.mask_dark,
     )
 
 
@@ -251,6 +262,20 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--shots", metavar="FILE", help="your cut list (CSV, OTIO, EDL), for one reel")
         sub.add_argument(
             "--rate", help="frames a second for image sequences and raw streams, like 18 or 24000/1001"
+        )
+        sub.add_argument(
+            "--mask",
+            metavar="FILM",
+            help="film or images, white where the reel is damaged, one frame for each of its; for one reel",
+        )
+        sub.add_argument(
+            "--mask-use",
+            choices=("add", "replace"),
+            default="add",
+            help="add to what the restorer finds, or repair nothing but what the mask shows",
+        )
+        sub.add_argument(
+            "--mask-dark", action="store_true", help="damage is dark in the mask, as in an infra-red scan"
         )
         sub.add_argument("--retry-failed", action="store_true", help="try again what earlier runs gave up")
         sub.add_argument(

@@ -22,6 +22,9 @@ def restore_archive(
     shots: str | None = None,
     rate: str | None = None,
     retry_failed: bool = False,
+    mask: str | None = None,
+    mask_use: Literal["add", "replace"] = "add",
+    mask_dark: bool = False,
     reels_at_once: int = 2,
     worker_count: int | None = None,
 ) -> list[ReelOutcome]:
@@ -30,7 +33,17 @@ def restore_archive(
     Raises ReelsFailed, which holds all outcomes, unless every reel was delivered whole; RequestError,
     VaultError.
     """
-    request = RestoreRequest(vault, restorer, mode, shots, Fraction(rate) if rate else None, retry_failed)
+    request = RestoreRequest(
+        vault,
+        restorer,
+        mode,
+        shots,
+        Fraction(rate) if rate else None,
+        retry_failed,
+        mask=mask,
+        mask_use=mask_use,
+        mask_dark=mask_dark,
+    )
     run, reels = prepare(request, sources)
     with run, workers(worker_count):
         outcomes = side_by_side(lambda source: settle(restore_reel, run, source), reels, reels_at_once)

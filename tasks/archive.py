@@ -25,8 +25,7 @@ class ReelsFailed(Exception):
 def prepare(request: RestoreRequest, sources: Sequence[str]) -> tuple[Run, list[str]]:
     """The run and its reels. Raises RequestError, VaultError before any work is done."""
     reels = find_sources(sources)
-    if request.shots and len(reels) > 1:
-        raise RequestError(f"--shots is for one reel and {len(reels)} were named; run them one by one")
+    request.check_reels(len(reels))
     Vault(request.vault).prepare()
     return Run(request, Ledger()), reels
 

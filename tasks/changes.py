@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from models.restorer import Card, Defect, Repair
 from storage.digest import digest_of
@@ -16,12 +17,13 @@ from storage.pixels import Picture
 def change_rows(
     frame: int, shot_start: int, source: Picture, result: Picture, repair: Repair, card: Card
 ) -> list[dict[str, Any]]:
-    """One row a connected region of the repair mask; changes are in luma (or green) codes over the peak."""
+    """One row a connected region of the repair mask; changes are in luma (or green) codes over the peak.
+
+    What was given from outside makes regions of its own, also where they touch the restorer's findings.
+    """
     if not repair.mask_HW.any():
         return []
-    count, labels_HW, stats, _ = cv2.connectedComponentsWithStats(
-        repair.mask_HW.astype(np.uint8), connectivity=8
-    )
+    count, labels_HW, stats = _regions(repair)
     inside = repair.mask_HW
     region = labels_HW[inside]
     before, after = source.planes[0][inside].astype(np.float64), result.planes[0][inside].astype(np.float64)
@@ -55,6 +57,20 @@ def change_rows(
         }
         for n in range(1, count)
     ]
+
+
+def _regions(repair: Repair) -> tuple[int, NDArray[np.int32], NDArray[np.int32]]:
+    """How many regions there are, the background counted as one, each pixel's region, and OpenCV's stats."""
+    given_HW = repair.mask_HW & (repair.kind_HW == Defect.GIVEN)
+    found_HW = repair.mask_HW & ~given_HW
+    count, labels_HW, stats, _ = cv2.connectedComponentsWithStats(found_HW.astype(np.uint8), connectivity=8)
+    if not given_HW.any():
+        return count, labels_HW, stats
+    more, given_labels_HW, given_stats, _ = cv2.connectedComponentsWithStats(
+        given_HW.astype(np.uint8), connectivity=8
+    )
+    labels_HW = np.where(given_HW, given_labels_HW + (count - 1), labels_HW)
+    return count + more - 1, labels_HW, np.concatenate([stats, given_stats[1:]])
 
 
 def step_rows(

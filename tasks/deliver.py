@@ -26,11 +26,12 @@ from storage.timeline import ShotSpan, csv_text, edl_text, otio_text
 from storage.vault import Vault
 from tasks.ingest import IngestedReel, check_untouched
 from tasks.laws import check_laws
+from tasks.mask import MaskFilm
 from tasks.recipe import installation
 from tasks.report import report_html
 from tasks.request import Mode
 from tasks.restore import RECORD as SHOT_RECORD
-from tasks.review import Decision, ReviewItem, review_items, stray_decisions
+from tasks.review import Decision, ReviewItem, mask_items, review_items, stray_decisions
 from tasks.sheets import SheetPainter
 from tasks.shots import timeline_reel
 
@@ -62,6 +63,7 @@ def deliver(
     mode: Mode,
     restorer: str,
     progress: Progress,
+    mask: MaskFilm | None = None,
 ) -> str:
     """Joins, checks, packs and publishes; returns the delivery's key. The same shots give the same delivery.
 
@@ -71,6 +73,7 @@ def deliver(
     recipe = {
         "shots": [[asdict(shot.span), shot.key, bool(shot.failure), shot.decision] for shot in shots],
         "mode": mode,
+        "mask": mask.facts if mask else None,
         **installation("storage", "tasks"),
     }
     key = f"{reel.key}/deliver/{digest_of(recipe)}"
@@ -78,7 +81,7 @@ def deliver(
         return key
     try:
         with vault.publishing(key, RECORD) as bag:
-            _make(vault, bag, reel, shots, mode, restorer, progress)
+            _make(vault, bag, reel, shots, mode, restorer, progress, mask)
     except (FFmpegError, OSError) as error:  # the source's own troubles are SourceError
         raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
     return key
@@ -92,6 +95,7 @@ def _make(
     mode: Mode,
     restorer: str,
     progress: Progress,
+    mask: MaskFilm | None,
 ) -> None:
     started = datetime.now(UTC)
     folder = bag / PAYLOAD
@@ -102,7 +106,9 @@ def _make(
     records = [json.loads(vault.read(f"{shot.key}/{SHOT_RECORD}")) for shot in shots]
     items = _review(reel, shots, records)
     items += stray_decisions(vault, reel.reel.reel_id, [shot.span for shot in shots])
-    summary = _summary(reel, shots, records, items, mode, restorer)
+    if mask:
+        items += mask_items(reel.reel, records)
+    summary = _summary(reel, shots, records, items, mode, restorer, mask)
     _write_json(folder / names.REVIEW, [asdict(item) for item in items])
     _write_json(folder / names.SUMMARY, summary)
     _write_json(folder / names.EVENTS, _events(reel.reel, summary, started))
@@ -193,6 +199,7 @@ def _summary(
     items: list[ReviewItem],
     mode: Mode,
     restorer: str,
+    mask: MaskFilm | None,
 ) -> dict[str, Any]:
     return {
         "reel_id": reel.reel.reel_id,
@@ -200,6 +207,7 @@ def _summary(
         "source_sha256": reel.reel.sha256,
         "mode": mode,
         "restorer": restorer,
+        "mask": {"film": mask.film.reel.name, **mask.facts} if mask else None,
         "frames": reel.reel.frame_count,
         "damaged_frames": reel.reel.damaged_frames,
         "failed_shots": [n + 1 for n, shot in enumerate(shots) if shot.failure],
@@ -254,7 +262,8 @@ def _events(reel: Reel, summary: dict[str, Any], started: datetime) -> dict[str,
             ),
             event(
                 "modification",
-                f"restored by {summary['restorer']} in {summary['mode']} mode; see {names.CHANGES}",
+                f"restored by {summary['restorer']} in {summary['mode']} mode{_by_mask(summary)}; "
+                f"see {names.CHANGES}",
                 f"{len(failed)} shots left as they were" if failed else "every shot done",
             ),
             event(
@@ -264,6 +273,11 @@ def _events(reel: Reel, summary: dict[str, Any], started: datetime) -> dict[str,
             ),
         ],
     }
+
+
+def _by_mask(summary: dict[str, Any]) -> str:
+    mask = summary["mask"]
+    return f", mask of sha256 {mask['sha256']} ({mask['use']})" if mask else ""
 
 
 def _bag_info(reel: Reel) -> dict[str, str]:

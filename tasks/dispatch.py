@@ -14,6 +14,7 @@ from storage.vault import Vault
 from tasks.deliver import ShotOutput
 from tasks.ingest import IngestedReel
 from tasks.ledger import Ledger
+from tasks.mask import MaskFilm
 from tasks.pool import JobFailed, Pool
 from tasks.request import RestoreRequest
 from tasks.restore import RECORD, ShotJob, ShotOutcome, shot_key
@@ -31,6 +32,7 @@ def restore_shots(
     pool: Pool,
     ledger: Ledger,
     progress: Progress,
+    mask: MaskFilm | None = None,
 ) -> list[ShotOutput]:
     """Every shot's output, in order; what the vault holds already is not done again.
 
@@ -53,7 +55,7 @@ def restore_shots(
         running[pool.submit(job, megapixels, deadline_s, lambda done: count.tell(n, done))] = n, job, output
 
     try:
-        for n, (job, output) in enumerate(_plan(vault, reel, spans, request)):
+        for n, (job, output) in enumerate(_plan(vault, reel, spans, request, mask)):
             send(n, job, output)
         while running:
             future = next(as_completed(running))
@@ -75,22 +77,31 @@ def restore_shots(
 
 
 def plan_shots(
-    vault: Vault, reel: IngestedReel, spans: Sequence[ShotSpan], request: RestoreRequest
+    vault: Vault,
+    reel: IngestedReel,
+    spans: Sequence[ShotSpan],
+    request: RestoreRequest,
+    mask: MaskFilm | None = None,
 ) -> list[tuple[ShotJob, bool]]:
     """(job, whether the vault holds its output already) of every shot; changes nothing."""
-    planned = _plan(vault, reel, spans, request)
+    planned = _plan(vault, reel, spans, request, mask)
     return [(job, vault.exists(f"{output.key}/{RECORD}")) for job, output in planned]
 
 
 def _plan(
-    vault: Vault, reel: IngestedReel, spans: Sequence[ShotSpan], request: RestoreRequest
+    vault: Vault,
+    reel: IngestedReel,
+    spans: Sequence[ShotSpan],
+    request: RestoreRequest,
+    mask: MaskFilm | None,
 ) -> list[tuple[ShotJob, ShotOutput]]:
     card = load_restorer(request.restorer).card
     decisions = decided(vault, reel.reel.reel_id)
     planned = []
     for span in spans:
         job = ShotJob(request.vault, reel.reel.reel_id, span.start, span.end, request.restorer, request.mode)
-        job = replace(job, key=shot_key(reel, job, card))
+        job = replace(job, mask=mask.order if mask else None)
+        job = replace(job, key=shot_key(reel, job, card, mask))
         output = ShotOutput(span, job.key, decision=decisions.get((span.start, span.end)))
         gave_up = _failure_key(job.key)
         if output.decision == "revert":
@@ -106,7 +117,7 @@ def _plan(
 def _as_the_source_has_it(
     reel: IngestedReel, job: ShotJob, output: ShotOutput, failure: str | None = None
 ) -> tuple[ShotJob, ShotOutput]:
-    plain = replace(job, restorer="none", mode="preservation", key="")
+    plain = replace(job, restorer="none", mode="preservation", mask=None, key="")
     plain = replace(plain, key=shot_key(reel, plain, load_restorer("none").card))
     return plain, replace(output, key=plain.key, failure=failure)
 

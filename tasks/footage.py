@@ -12,6 +12,7 @@ from storage.pixels import Picture, floats
 from storage.reel import VideoFacts
 from tasks.changes import step_rows
 from tasks.ingest import IngestedReel
+from tasks.mask import MaskFilm
 
 _KEPT_FRAMES = 32
 """How far a restorer may read ahead of its repairs (270 MB in 1080p 4:2:2 of 10 bit), at most."""
@@ -24,14 +25,22 @@ _LEAST_KEPT_FRAMES = 16
 class ShotFootage:
     """One decoding serves both the restorer and the merge with the source's own samples."""
 
-    def __init__(self, reel: IngestedReel, start: int, end: int) -> None:
+    def __init__(self, reel: IngestedReel, start: int, end: int, mask: MaskFilm | None = None) -> None:
         self._reel, self._start, self._end = reel, start, end
+        self._given = mask.given(start, end) if mask else None
         self._kept: deque[tuple[int, Picture]] = deque(maxlen=_kept_frames(reel.reel.video))
 
     def as_it_is(self) -> Footage:
         """The shot as the source has it."""
         video = self._reel.reel.video
-        return Footage(self._read, self._end - self._start, video.height, video.width, video.layout.colour)
+        return Footage(
+            self._read,
+            self._end - self._start,
+            video.height,
+            video.width,
+            video.layout.colour,
+            self._given,
+        )
 
     def steadied(self) -> tuple[Footage, list[list[dict[str, Any]]]]:
         """The shot stabilised and deflickered, and each frame's rows of the change log for both."""

@@ -77,9 +77,9 @@ def _survey(
         if reel.sha256 != digest:
             raise SourceError(f"{source}: changed while it was read; wait until it is complete")
     reel = replace(reel, surveyed_by=_surveyed_by())
-    vault.write(f"{key}/frames.parquet", to_parquet((asdict(row) for row in rows), FRAMES))
-    vault.write(f"{key}/reel.json", reel_to_json(reel))
-    return IngestedReel(reel, tuple(rows))
+    ingested = IngestedReel(reel, tuple(rows))
+    store(vault, key, ingested)
+    return ingested
 
 
 def _looks_key(key: str, surveyed_by: str) -> str:
@@ -92,7 +92,17 @@ def _surveyed_by() -> str:
 
 def load(vault: Vault, reel_id: str) -> IngestedReel:
     """Raises VaultError where the vault holds no such reel."""
-    key = reel_key(reel_id)
+    return load_from(vault, reel_key(reel_id))
+
+
+def store(vault: Vault, key: str, film: IngestedReel) -> None:
+    """Writes a film's facts and frame index under a key. Raises VaultError."""
+    vault.write(f"{key}/frames.parquet", to_parquet((asdict(row) for row in film.rows), FRAMES))
+    vault.write(f"{key}/reel.json", reel_to_json(film.reel))
+
+
+def load_from(vault: Vault, key: str) -> IngestedReel:
+    """What `store` wrote. Raises VaultError where there is no such record, or a broken one."""
     reel = reel_from_json(vault.read(f"{key}/reel.json"))
     rows = from_parquet(vault.read(f"{key}/frames.parquet"), FRAMES)
     return IngestedReel(reel, tuple(FrameRow(**row) for row in rows))

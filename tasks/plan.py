@@ -9,8 +9,9 @@ from storage.errors import StorageError
 from storage.survey import count_frames, digest_source
 from storage.vault import Vault
 from tasks.dispatch import plan_shots
-from tasks.ingest import load, reel_key
+from tasks.ingest import IngestedReel, load, reel_key
 from tasks.ledger import seconds_a_megapixel
+from tasks.mask import MaskFilm, check_fit, known_mask
 from tasks.request import RestoreRequest
 from tasks.shots import known_shots
 from tasks.sources import find_sources
@@ -58,7 +59,9 @@ def plan_reels(request: RestoreRequest, sources: Sequence[str], workers: int | N
     vault = Vault(request.vault)
     at_once = workers or os.cpu_count() or 1
     plans = []
-    for source in find_sources(sources):
+    reels = find_sources(sources)
+    request.check_reels(len(reels))
+    for source in reels:
         try:
             plans.append(_plan_reel(vault, request, source, at_once))
         except StorageError as error:
@@ -76,13 +79,18 @@ def _plan_reel(vault: Vault, request: RestoreRequest, source: str, workers: int)
         frames = todo = ingested.reel.frame_count
         video = ingested.reel.video
         spans = known_shots(vault, ingested, request.shots)
+        mask = _mask(vault, ingested, request)
         if spans is not None:
-            planned = plan_shots(vault, ingested, spans, request)
-            todo = sum(job.frames for job, ready in planned if not ready)
-            shots, done = len(planned), sum(ready for _, ready in planned)
+            planned = plan_shots(vault, ingested, spans, request, mask)
+            # A mask that the vault does not know yet has restored nothing.
+            ready = [there and (mask is not None or request.mask is None) for _, there in planned]
+            todo = sum(job.frames for (job, _), is_done in zip(planned, ready, strict=True) if not is_done)
+            shots, done = len(planned), sum(ready)
     else:
         frames, video = count_frames(source, request.rate)
         todo = frames
+        if request.mask:
+            check_fit(request.mask, *count_frames(request.mask), frames, video)
     restore_s = seconds_a_megapixel(vault, "restore", request.restorer)
     rest_s = seconds_a_megapixel(vault, "deliver")
     megapixels = video.width * video.height / 1e6
@@ -100,6 +108,16 @@ def _plan_reel(vault: Vault, request: RestoreRequest, source: str, workers: int)
         storage_bytes=round(raw_bytes * _FFV1_SHARE * (_COPIES + _EXTRAS_SHARE)),
         measured=restore_s is not None and rest_s is not None,
     )
+
+
+def _mask(vault: Vault, reel: IngestedReel, request: RestoreRequest) -> MaskFilm | None:
+    """The mask asked for, as far as the vault knows it. Raises SourceError where it does not fit the reel."""
+    if request.mask is None:
+        return None
+    known = known_mask(vault, reel, request.mask, request.mask_use, request.mask_dark)
+    if known is None:
+        check_fit(request.mask, *count_frames(request.mask), reel.reel.frame_count, reel.reel.video)
+    return known
 
 
 def _duration(seconds: int) -> str:

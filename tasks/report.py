@@ -32,6 +32,7 @@ def report_html(reel: Reel, summary: dict[str, Any], items: Sequence[ReviewItem]
         "timecode": reel.timecode or "none",
         "mode": summary["mode"],
         "restorer": summary["restorer"],
+        "mask": _mask_told(summary["mask"]),
         "assumptions": "; ".join(reel.assumptions) or "none",
         "not carried": "; ".join(reel.not_carried) or "nothing",
     }
@@ -56,6 +57,15 @@ def report_html(reel: Reel, summary: dict[str, Any], items: Sequence[ReviewItem]
         + sheets
         + "</html>\n"
     )
+
+
+def _mask_told(mask: dict[str, Any] | None) -> str:
+    if mask is None:
+        return "none given"
+    use = (
+        "added to the restorer's findings" if mask["use"] == "add" else "in place of the restorer's findings"
+    )
+    return f"{mask['film']} (sha256 {mask['sha256']}), {use}, damage {'dark' if mask['dark'] else 'light'}"
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:

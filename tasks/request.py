@@ -7,9 +7,11 @@ from typing import Literal
 
 from models.catalogue import resolved, title
 from models.errors import UnknownRestorer, WeightsError
-from storage.filesystem import absolute
+from storage.filesystem import absolute, is_local
+from storage.sequence import is_sequence
 
 Mode = Literal["preservation", "presentation"]
+MaskUse = Literal["add", "replace"]
 
 
 class RequestError(Exception):
@@ -35,6 +37,12 @@ class RestoreRequest:
     """Frames a second, for image sequences and raw streams that name none."""
     retry_failed: bool = False
     """Tries again the shots that were given up in earlier runs."""
+    mask: str | None = None
+    """A film or image sequence that shows where damage is; for one reel only."""
+    mask_use: MaskUse = "add"
+    """`add`: to what the restorer finds. `replace`: nothing else is repaired."""
+    mask_dark: bool = False
+    """Damage is dark in the mask, as in an infra-red scan; else it is light."""
     title: str = field(init=False, default="")
     """The restorer as records call it: a path means nothing elsewhere."""
 
@@ -54,3 +62,24 @@ class RestoreRequest:
             raise RequestError(f"--rate {self.rate}: a film runs at 1 to 240 frames a second")
         if self.shots is not None and not Path(self.shots).is_file():
             raise RequestError(f"--shots {self.shots}: no such file")
+        self._settle_mask()
+
+    def check_reels(self, count: int) -> None:
+        """Raises RequestError where what is for one reel was given for several."""
+        for option, named in (("--shots", self.shots), ("--mask", self.mask)):
+            if named and count > 1:
+                raise RequestError(f"{option} is for one reel and {count} were named; run them one by one")
+
+    def _settle_mask(self) -> None:
+        if self.mask_use not in ("add", "replace"):
+            raise RequestError(f"--mask-use {self.mask_use}: choose add or replace")
+        if self.mask is None:
+            if self.mask_use != "add" or self.mask_dark:
+                raise RequestError("--mask-use and --mask-dark say how to use a mask; give --mask too")
+            return
+        if self.restorer == "none":
+            raise RequestError("--mask: the restorer none repairs nothing, masked or not; choose another")
+        mask = absolute(self.mask)
+        if is_local(self.mask) and not Path(mask).exists() and not is_sequence(mask):
+            raise RequestError(f"--mask {self.mask}: no such file or folder")
+        object.__setattr__(self, "mask", mask)

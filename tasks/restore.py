@@ -25,10 +25,13 @@ from storage.vault import Vault
 from tasks.changes import change_rows, with_change
 from tasks.footage import ShotFootage
 from tasks.ingest import IngestedReel, load
+from tasks.mask import Heeded, MaskFilm, MaskOrder, load_mask, masks_of
 from tasks.recipe import installation, network_engines
 from tasks.request import Mode
 
 RECORD = "shot.json"
+_MODULES = ("restore", "footage", "changes", "mask")
+"""Those of `tasks` that can change a byte of a shot."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,8 @@ class ShotJob:
     end: int
     restorer: str
     mode: Mode
+    mask: MaskOrder | None = None
+    """A mask from outside, if there is one."""
     key: str = ""
     """Where the run expects the output."""
 
@@ -66,12 +71,15 @@ class UnusableWeights(StorageError):
     """A worker cannot load the weights that the run was asked for: no shot would fare better."""
 
 
-def shot_key(reel: IngestedReel, job: ShotJob, card: Card) -> str:
-    """Where the shot's output lies: named by everything that can change a byte of it."""
-    return f"{reel.key}/shots/{digest_of(_recipe(reel, job, card))}"
+def shot_key(reel: IngestedReel, job: ShotJob, card: Card, mask: MaskFilm | None = None) -> str:
+    """Where the shot's output lies: named by everything that can change a byte of it.
+
+    mask: what `job.mask` orders.
+    """
+    return f"{reel.key}/shots/{digest_of(_recipe(reel, job, card, mask))}"
 
 
-def _recipe(reel: IngestedReel, job: ShotJob, card: Card) -> dict[str, Any]:
+def _recipe(reel: IngestedReel, job: ShotJob, card: Card, mask: MaskFilm | None) -> dict[str, Any]:
     return {
         "source_sha256": reel.reel.sha256,
         "frames": [job.start, job.end],
@@ -80,7 +88,8 @@ def _recipe(reel: IngestedReel, job: ShotJob, card: Card) -> dict[str, Any]:
         "restorer": {**asdict(card), "parameters": dict(card.parameters)},
         **({"network_engines": network_engines()} if card.weights_sha256 else {}),
         "mode": job.mode,
-        **installation("models", "storage", "tasks/restore.py", "tasks/footage.py", "tasks/changes.py"),
+        "mask": mask.recipe(job.start, job.end) if mask else None,
+        **installation("models", "storage", *(f"tasks/{name}.py" for name in _MODULES)),
     }
 
 
@@ -91,6 +100,7 @@ class RestoringWorker:
         cv2.setNumThreads(1)
         self._restorers: dict[str, Restorer] = {}
         self._reel: tuple[tuple[str, str], IngestedReel] | None = None
+        self._mask: tuple[tuple[str, MaskOrder], MaskFilm] | None = None
 
     def run(self, job: ShotJob, progress: Progress) -> ShotOutcome:
         """Raises StorageError (final) and whatever a restorer raises."""
@@ -105,14 +115,15 @@ class RestoringWorker:
         self._restorers[job.restorer] = restorer
         vault = Vault(job.vault)
         reel = self._load(vault, job)
-        key = shot_key(reel, job, restorer.card)
+        mask = self._load_mask(vault, job)
+        key = shot_key(reel, job, restorer.card, mask)
         if job.key and key != job.key:
             raise OtherInstallation(
                 f"{socket.gethostname()}: this worker has other versions than the run; install the same there"
             )
         if not vault.exists(f"{key}/{RECORD}"):
             try:
-                restore_shot(vault, key, reel, job, restorer, progress)
+                restore_shot(vault, key, reel, job, restorer, progress, mask)
             except (FFmpegError, OSError) as error:  # the source's own troubles are SourceError
                 raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
         return ShotOutcome(key, monotonic() - started, "cpu")
@@ -124,18 +135,34 @@ class RestoringWorker:
             self._reel = name, load(vault, job.reel_id)
         return self._reel[1]
 
+    def _load_mask(self, vault: Vault, job: ShotJob) -> MaskFilm | None:
+        """The mask's index; only the last one is kept."""
+        if job.mask is None:
+            return None
+        name = job.vault, job.mask
+        if self._mask is None or self._mask[0] != name:
+            self._mask = name, load_mask(vault, job.mask)
+        return self._mask[1]
+
 
 def restore_shot(
-    vault: Vault, key: str, reel: IngestedReel, job: ShotJob, restorer: Restorer, progress: Progress
+    vault: Vault,
+    key: str,
+    reel: IngestedReel,
+    job: ShotJob,
+    restorer: Restorer,
+    progress: Progress,
+    mask: MaskFilm | None = None,
 ) -> None:
     """Restores one shot and publishes it under `key`."""
     video = reel.reel.video
-    shot = ShotFootage(reel, job.start, job.end)
+    shot = ShotFootage(reel, job.start, job.end, mask)
     footage = shot.as_it_is()
     step_rows: list[list[dict[str, Any]]] = [[] for _ in range(job.frames)]
     if job.mode == "presentation":
         footage, step_rows = shot.steadied()
     touched, confidence_sum, worst = 0, 0.0, 0.0
+    heeded = Heeded()
     with vault.publishing(key, RECORD) as folder:
         with (
             Ffv1Writer(folder / "restored.mkv", video) as restored,
@@ -143,8 +170,10 @@ def restore_shot(
             Ffv1Writer(folder / "originals.mkv", video) as originals,
             TableWriter(folder / "changes.parquet", CHANGES) as changes,
         ):
-            repairs = zip(range(job.start, job.end), restorer.restore(footage), strict=True)
-            for frame, repair in repairs:
+            repairs = zip(
+                range(job.start, job.end), restorer.restore(footage), masks_of(footage), strict=True
+            )
+            for frame, repair, given_HW in repairs:
                 picture = shot.taken(frame)
                 result = _merge(picture, repair, job.mode)
                 mask_HW = repair.mask_HW if job.mode == "preservation" else differs(picture, result)
@@ -156,15 +185,17 @@ def restore_shot(
                 touched += int(repair.mask_HW.sum())
                 confidence_sum += float(repair.confidence_HW[repair.mask_HW].sum())
                 worst = max(worst, float(repair.mask_HW.mean()))
+                heeded = heeded.with_frame(given_HW, repair.mask_HW)
                 progress(frame + 1 - job.start)
         record = {
-            "recipe": _recipe(reel, job, restorer.card),
+            "recipe": _recipe(reel, job, restorer.card, mask),
             "frames": [job.start, job.end],
             "restorer": restorer.card.name,
             "pixels_touched": touched,
             "share_touched": touched / (job.frames * video.width * video.height),
             "worst_frame_share": worst,
             "mean_confidence": confidence_sum / touched if touched else 1.0,
+            "given": asdict(heeded) if mask else None,
         }
         (folder / RECORD).write_text(json.dumps(record, indent=2, default=str) + "\n")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from storage.errors import VaultError
-from storage.reel import FrameRow
+from storage.reel import FrameRow, Reel
 from storage.timeline import UNCERTAIN_BELOW, ShotSpan
 from storage.vault import Vault
 
@@ -15,6 +15,8 @@ Decision = Literal["accept", "revert", "rework"]
 _LARGE_SHARE = 0.03
 """Of a frame's pixels: real dirt seldom covers more, and a restorer that does is likely mistaken."""
 _LOW_CONFIDENCE = 0.5
+_MOST_MARKED = 0.5
+"""Of a reel's pixels: a mask that marks more was meant the other way round."""
 _DECISIONS = "review.json"
 
 
@@ -27,7 +29,7 @@ class ReviewItem:
     end: int
     reason: Literal[
         "uncertain cut", "large area", "low confidence", "not restored", "lost frames", "corrupt frames",
-        "reverted", "rework", "transition", "interlaced", "stray decision",
+        "reverted", "rework", "transition", "interlaced", "stray decision", "given mask",
     ]  # fmt: skip
     detail: str
 
@@ -66,6 +68,10 @@ def review_items(
             add("large area", f"up to {record['worst_frame_share']:.1%} of a frame changed")
         if record["pixels_touched"] and record["mean_confidence"] < _LOW_CONFIDENCE:
             add("low confidence", f"mean confidence {record['mean_confidence']:.2f}")
+        given = record["given"]
+        if given and given["left"]:
+            left = f"{given['left'] / given['pixels']:.1%} of what the mask marks"
+            add("given mask", f"{left} stays as it was: nothing beside or around it is whole")
         for damage in ("lost", "corrupt"):
             frames = [row.frame for row in rows[shot.start : shot.end] if row.damage == damage]
             if frames:
@@ -73,6 +79,20 @@ def review_items(
         if interlaced:
             add("interlaced", "two fields a frame: motion between them may have been left unrepaired")
     return items
+
+
+def mask_items(reel: Reel, records: Sequence[dict[str, Any]]) -> list[ReviewItem]:
+    """What makes a mask from outside look like a mistake, over the whole reel: nothing marked, or most of it.
+
+    records: shot.json of each shot.
+    """
+    marked = sum(record["given"]["pixels"] for record in records if record["given"])
+    share = marked / (reel.frame_count * reel.video.width * reel.video.height)
+    if 0 < share <= _MOST_MARKED:
+        return []
+    told = f"the mask marks {share:.0%} of the reel" if share else "the mask marks nothing"
+    how = "damage is white in it unless --mask-dark says dark: is that so here?"
+    return [ReviewItem(0, 0, reel.frame_count, "given mask", f"{told}; {how}")]
 
 
 def stray_decisions(vault: Vault, reel_id: str, shots: Sequence[ShotSpan]) -> list[ReviewItem]:

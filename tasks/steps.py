@@ -20,8 +20,10 @@ from storage.timeline import ShotSpan
 from storage.vault import Vault
 from tasks import deliver as delivering
 from tasks import dispatch, ingest, shots
+from tasks import mask as masking
 from tasks.deliver import PAYLOAD, ShotOutput
 from tasks.ingest import IngestedReel
+from tasks.mask import MaskFilm
 from tasks.outcome import ReelOutcome, read_outcome
 from tasks.progress import BOARD
 from tasks.run import Run
@@ -59,6 +61,16 @@ def ingest_reel(run: Run, source: str) -> IngestedReel:
     return ingest.ingest(run.vault, source, run.request.rate, BOARD.stage(source, "ingest"))
 
 
+@_step("read mask")
+def read_mask(run: Run, reel: IngestedReel) -> MaskFilm | None:
+    """The mask that was given for the reel, with its exact frame index; None where there is none."""
+    request = run.request
+    if request.mask is None:
+        return None
+    tell = BOARD.stage(reel.reel.source, "mask", reel.reel.frame_count)
+    return masking.take_mask(run.vault, reel, request.mask, request.mask_use, request.mask_dark, tell)
+
+
 @_step("find shots")
 def find_shots(run: Run, reel: IngestedReel) -> list[ShotSpan]:
     """The shot list: a person's, or detected."""
@@ -68,19 +80,25 @@ def find_shots(run: Run, reel: IngestedReel) -> list[ShotSpan]:
 
 
 @_step("restore shots")
-def restore_shots(run: Run, reel: IngestedReel, spans: list[ShotSpan]) -> list[ShotOutput]:
+def restore_shots(
+    run: Run, reel: IngestedReel, spans: list[ShotSpan], mask: MaskFilm | None
+) -> list[ShotOutput]:
     """Every shot's output, by the run's workers."""
     tell = BOARD.stage(reel.reel.source, "restore", reel.reel.frame_count)
     with workers() as pool:
-        return dispatch.restore_shots(run.vault, reel, spans, run.request, pool, run.ledger, tell)
+        return dispatch.restore_shots(run.vault, reel, spans, run.request, pool, run.ledger, tell, mask)
 
 
 @_step("deliver")
-def deliver_reel(run: Run, reel: IngestedReel, restored: list[ShotOutput]) -> ReelOutcome:
+def deliver_reel(
+    run: Run, reel: IngestedReel, restored: list[ShotOutput], mask: MaskFilm | None
+) -> ReelOutcome:
     """The delivery, proven against the laws and published."""
     tell = BOARD.stage(reel.reel.source, "deliver", reel.reel.frame_count)
     with run.ledger.timing("deliver", reel.reel):
-        key = delivering.deliver(run.vault, reel, restored, run.request.mode, run.request.title, tell)
+        key = delivering.deliver(
+            run.vault, reel, restored, run.request.mode, run.request.title, tell, mask
+        )
     outcome = read_outcome(run.vault, reel.reel.source, key)
     with suppress(Exception):  # the delivery stands, whether the UI shows it or not
         _publish(run.vault, key, outcome)
