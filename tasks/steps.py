@@ -96,9 +96,7 @@ def deliver_reel(
     """The delivery, proven against the laws and published."""
     tell = BOARD.stage(reel.reel.source, "deliver", reel.reel.frame_count)
     with run.ledger.timing("deliver", reel.reel):
-        key = delivering.deliver(
-            run.vault, reel, restored, run.request.mode, run.request.title, tell, mask
-        )
+        key = delivering.deliver(run.vault, reel, restored, run.request.mode, run.request.title, tell, mask)
     outcome = read_outcome(run.vault, reel.reel.source, key)
     with suppress(Exception):  # the delivery stands, whether the UI shows it or not
         _publish(run.vault, key, outcome)

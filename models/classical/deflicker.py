@@ -7,7 +7,7 @@ of the distribution function, smoothed over time with a Gaussian.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -73,7 +73,7 @@ def deflicker(
         for planes_CHW, correction in zip(footage, corrections, strict=True):
             yield corrected(planes_CHW, correction, footage)
 
-    return Footage(read, footage.frame_count, footage.height, footage.width, footage.colour), corrections
+    return replace(footage, read=read), corrections
 
 
 def corrected(planes_CHW: Planes, correction: FlickerCorrection, footage: Footage) -> Planes:

@@ -138,6 +138,7 @@ class Detector:
     def _witnesses(self, number: int, steps: tuple[int, ...], hidden_HW: Mask | None) -> blotches.Witnesses:
         """The view and its two witnesses; motion under `hidden` is taken from around it."""
         now_HW = self._soft(self._window[number].luma_HW)
+        given = [self._window[number].given_HW]
         brought, lost_HW = [], np.zeros(now_HW.shape, bool)
         for step in steps:
             flow_HW2, error_HW = self._window.flow(number, step)
@@ -147,12 +148,18 @@ class Detector:
             brought.append(tone.matched(self._soft(there_HW), now_HW))
             # Two pixels of round trip: DIS keeps within one on textured ground at 640 px.
             lost_HW |= error_HW > 2.0 * abs(step)
+            their_HW = self._window[number + step].given_HW
+            if their_HW is not None:
+                given.append(motion.warp(their_HW.astype(np.float32), flow_HW2) > 0)
         expected_HW = 0.5 * (brought[0] + brought[1])
         if hidden_HW is None:
             self._learn_noise(now_HW, expected_HW, ~lost_HW)
         noise_HW = blotches.local_noise(
             now_HW - expected_HW, expected_HW, self._usual_noise(expected_HW), self._settings.blotches
         )
+        for known_HW in given:
+            if known_HW is not None:  # what was marked bears no witness: nothing stands out there
+                noise_HW[grown(known_HW, 2)] = 1.0
         return blotches.Witnesses(now_HW, brought[0], brought[1], noise_HW, steps == (-1, 1))
 
     def _usual_noise(self, expected_HW: Float) -> Float:

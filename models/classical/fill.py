@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.classical.membrane import membrane
 from models.grain import Grain, GrainMaker
 from models.motion import grid
 
@@ -19,6 +20,8 @@ Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Index = NDArray[np.intp]
 
+# Picked pixels that are put together at a time: a whole frame in 4K would take 2 GB.
+_AT_ONCE = 1 << 20
 # Summed weight of all neighbours under which none can be believed; one good neighbour alone has about 1.
 _LOST = 0.05
 
@@ -51,6 +54,27 @@ def from_time(
     planes_CHW: Float, rows_P: Index, columns_P: Index, hidden_HW: Mask, sources: list[Source]
 ) -> tuple[Filled, Float]:
     """Weighted neighbours at the picked pixels, and the share of a frame's grain their mean has kept (P)."""
+    if not sources:
+        nothing_P = np.zeros(rows_P.size, np.float32)
+        return Filled(planes_CHW[:, rows_P, columns_P], nothing_P), nothing_P
+    parts = [
+        _from_time(planes_CHW, rows_P[at : at + _AT_ONCE], columns_P[at : at + _AT_ONCE], hidden_HW, sources)
+        for at in range(0, rows_P.size, _AT_ONCE)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return (
+        Filled(
+            np.concatenate([filled.values_CP for filled, _ in parts], axis=1),
+            np.concatenate([filled.trust_P for filled, _ in parts]),
+        ),
+        np.concatenate([kept_P for _, kept_P in parts]),
+    )
+
+
+def _from_time(
+    planes_CHW: Float, rows_P: Index, columns_P: Index, hidden_HW: Mask, sources: list[Source]
+) -> tuple[Filled, Float]:
     channels, count = planes_CHW.shape[0], rows_P.size
     values_KCP = np.zeros((len(sources), channels, count), np.float32)
     weights_KP = np.zeros((len(sources), count), np.float32)
@@ -98,12 +122,15 @@ def _tone_gap(planes_CHW: Float, source: Source, rows_P: Index, columns_P: Index
     known = (~hidden_HW[::step, ::step]).astype(np.float32)
     side = max(9, min(height, width) // (16 * step) | 1)
     weight = cv2.blur(known, (side, side)) + 1e-4
+    # In the depth of a large hole the gap is led on from its border.
+    deep = weight < 2e-4
     gaps = []
     for c in range(planes_CHW.shape[0]):
         there = cv2.remap(source.planes_CHW[c], at, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         # A limit of 16/255 keeps moving edges out of what is meant to be light.
         gap = np.clip(planes_CHW[c, ::step, ::step] - there, -16 / 255, 16 / 255) * known
-        gaps.append((cv2.blur(gap, (side, side)) / weight)[rows_P // step, columns_P // step])
+        mean = cv2.blur(gap, (side, side)) / weight
+        gaps.append(membrane(mean[None], deep)[0][rows_P // step, columns_P // step])
     return np.stack(gaps).astype(np.float32)
 
 
@@ -127,6 +154,31 @@ def from_space_where_lost(
     if not lost_P.any():
         return filled, kept_P
     around_CP = continued(planes_CHW, hidden_HW)[:, mask_HW]
+    return (
+        Filled(
+            np.where(lost_P, around_CP, filled.values_CP), np.where(lost_P, np.float32(0.1), filled.trust_P)
+        ),
+        np.where(lost_P, np.float32(0), kept_P),
+    )
+
+
+def from_around_where_lost(
+    filled: Filled, kept_P: Float, planes_CHW: Float, mask_HW: Mask, hidden_HW: Mask
+) -> tuple[Filled, Float] | None:
+    """`from_space_where_lost` for holes of any size: led on from what is around and from what time has shown.
+
+    None where nothing is whole, neither around nor in time.
+    """
+    lost_P = filled.trust_P < _LOST
+    if not lost_P.any():
+        return filled, kept_P
+    unknown_HW = hidden_HW | mask_HW
+    unknown_HW[mask_HW] = lost_P
+    if unknown_HW.all():
+        return None
+    canvas_CHW = planes_CHW.copy()
+    canvas_CHW[:, mask_HW] = filled.values_CP
+    around_CP = membrane(canvas_CHW, unknown_HW)[:, mask_HW]
     return (
         Filled(
             np.where(lost_P, around_CP, filled.values_CP), np.where(lost_P, np.float32(0.1), filled.trust_P)

@@ -48,6 +48,21 @@ class Patch:
         self.confidence_HW[mask_HW] = confidence_P
         self.kind_HW[mask_HW] = kind
 
+    def copy(self) -> "Patch":
+        """The same, to be covered further."""
+        return Patch(
+            self.values_CHW.copy(), self.opacity_HW.copy(), self.confidence_HW.copy(), self.kind_HW.copy()
+        )
+
+    def within(self, mask_HW: Mask, other: "Patch") -> "Patch":
+        """This one inside the mask, the other one outside."""
+        return Patch(
+            np.where(mask_HW, self.values_CHW, other.values_CHW),
+            np.where(mask_HW, self.opacity_HW, other.opacity_HW),
+            np.where(mask_HW, self.confidence_HW, other.confidence_HW),
+            np.where(mask_HW, self.kind_HW, other.kind_HW),
+        )
+
     def on(self, planes_CHW: Planes) -> Repair:
         """The frame under this patch; bit for bit itself where the patch is clear."""
         mask_HW = self.opacity_HW > 0

@@ -1,28 +1,24 @@
 """The restorer that needs no weights: finds dirt by what time says, and fills it from what time shows.
 
-Shape suffixes: C planes, H rows, W columns, P picked pixels.
+Shape suffixes: C planes, H rows, W columns.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from models import grain as graining
-from models import motion
 from models.classical import fill, scratches
-from models.classical.detector import Detector, Dirt
+from models.classical.detector import Detector
+from models.classical.filler import Filler, Filling
 from models.classical.patch import Patch
 from models.classical.settings import ClassicalSettings
-from models.classical.survey import grouped, repeats
-from models.classical.window import Window, scene_drift
-from models.metrics import grown
-from models.restorer import Card, Defect, Footage, Planes, Repair
+from models.classical.survey import Shown, grouped, repeats
+from models.classical.window import View, Window, scene_drift
+from models.motion import Dis
+from models.restorer import Card, Defect, Footage, Repair
 
 __all__ = ["ClassicalRestorer", "ClassicalSettings"]
-
-Float = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 VERSION = "1"
 
@@ -48,10 +44,14 @@ class ClassicalRestorer:
     def restore(self, footage: Footage) -> Iterator[Repair]:
         """One repair per frame, in order. Reads the footage twice; holds about eight distinct frames.
 
-        A shot of one or two frames, and whatever time cannot vouch for, comes back as it was.
+        A shot of one or two frames, and whatever time cannot vouch for, comes back as it was; but what is
+        marked in `footage.given` is filled whatever time says, unless nothing beside or around it is whole.
         """
+        settings = self._settings
+        if footage.given and footage.given.use == "replace":
+            settings = replace(settings, mend_dirt=False, mend_scratches=False)
         again = repeats(footage)
-        walk = _Walk(self._settings, footage)
+        walk = _Walk(settings, footage)
         yield from walk.repairs(grouped(footage, again))
 
 
@@ -60,14 +60,12 @@ class _Walk:
 
     def __init__(self, settings: ClassicalSettings, footage: Footage) -> None:
         self._settings = settings
-        self._colour = footage.colour
-        self._window = Window(footage.colour, motion.Dis(settings.motion))
+        self._window = Window(footage.colour, Dis(settings.motion))
         self._detector = Detector(self._window, settings)
         self._sights: dict[int, scratches.Sight] = {}
-        self._grains: dict[int, graining.Grain] = {}
-        self._maker = graining.GrainMaker(settings.seed)
+        self._filler = Filler(self._window, self._detector, footage.colour, settings)
 
-    def repairs(self, groups: Iterator[list[Planes]]) -> Iterator[Repair]:
+    def repairs(self, groups: Iterator[list[Shown]]) -> Iterator[Repair]:
         """Mends each view once all it needs has arrived; lays the patch over the frame and its repeats."""
         arrived = 0
         at = 0
@@ -83,16 +81,15 @@ class _Walk:
                     arrived += 1
             if at >= arrived:
                 return
-            patch = self._mend(at, frame)
             copies = self._window[at].copies
-            yield from (patch.on(planes_CHW) for planes_CHW in copies)
+            yield from self._mend(at, frame)
             frame += len(copies)
             at += 1
             self._window.forget(at - _BEHIND - 1)
             self._detector.forget(at - _BEHIND - 1)
             self._sights.pop(at - self._settings.scratches.watch_frames - 1, None)
 
-    def _arrive(self, number: int, copies: list[Planes]) -> None:
+    def _arrive(self, number: int, copies: list[Shown]) -> None:
         view = self._window.arrive(number, copies)
         if not self._settings.mend_scratches:
             return
@@ -102,14 +99,37 @@ class _Walk:
                 self._sights[number - 1].drift_hw = scene_drift(pair, view.luma_HW.shape[1])
         self._sights[number] = scratches.Sight(scratches.lines(view.luma_HW, self._settings.scratches))
 
-    def _mend(self, number: int, frame: int) -> Patch:
-        patch = Patch.empty(self._window[number].planes_CHW)
+    def _mend(self, number: int, frame: int) -> Iterator[Repair]:
+        """The repairs of a view's copies: alike, but for what was marked in one and not in another."""
+        view = self._window[number]
+        found = Patch.empty(view.planes_CHW)
         if self._settings.mend_scratches:
-            self._take_scratches_out(number, patch)
+            self._take_scratches_out(number, found)
         dirt = self._detector.dirt(number) if self._settings.mend_dirt else None
+        masks = (dirt.mask_HW if dirt else None, view.given_HW)
+        marked = [mask_HW for mask_HW in masks if mask_HW is not None]
+        filling = self._filler.filling(number, frame, np.logical_or.reduce(marked)) if marked else None
+        if filling is None:
+            yield from (found.on(shown.planes_CHW) for shown in view.copies)
+            return
         if dirt is not None:
-            self._fill(number, frame, dirt, patch)
-        return patch
+            opacity_HW = fill.feather(filling.mask_HW, self._settings.feather_px)
+            filling.lay(found, dirt.mask_HW, opacity_HW, dirt.confidence_HW, Defect.DIRT)
+        yield from self._with_given(view, found, filling)
+
+    def _with_given(self, view: View, found: Patch, filling: Filling) -> Iterator[Repair]:
+        """What was found, and over it what was marked: that is damage for certain, and is covered whole."""
+        given_HW = view.given_HW
+        if given_HW is None:
+            yield from (found.on(shown.planes_CHW) for shown in view.copies)
+            return
+        whole_HW = np.ones(given_HW.shape, np.float32)
+        everything = found.copy()
+        filling.lay(everything, given_HW, whole_HW, whole_HW, Defect.GIVEN)
+        for shown in view.copies:
+            here_HW = np.zeros_like(given_HW) if shown.given_HW is None else shown.given_HW
+            patch = everything if np.array_equal(here_HW, given_HW) else everything.within(here_HW, found)
+            yield patch.on(shown.planes_CHW)
 
     def _take_scratches_out(self, number: int, patch: Patch) -> None:
         settings = self._settings.scratches
@@ -121,63 +141,3 @@ class _Walk:
             patch.cover(
                 mask_HW, patch.values_CHW[:, mask_HW] - added_CP, 1.0, _SCRATCH_CONFIDENCE, Defect.SCRATCH
             )
-
-    def _fill(self, number: int, frame: int, dirt: Dirt, patch: Patch) -> None:
-        settings, mask_HW = self._settings, dirt.mask_HW
-        planes_CHW = self._window[number].planes_CHW
-        rows_P, columns_P = np.nonzero(mask_HW)
-        hidden_HW = grown(self._detector.suspects(number).blobs.mask_HW | mask_HW, 1)
-        sources = self._sources(number, hidden_HW)
-        self._learn_grain(number, planes_CHW, sources, ~hidden_HW)
-        filled, kept_P = fill.from_time(planes_CHW, rows_P, columns_P, hidden_HW, sources)
-        filled, kept_P = fill.from_space_where_lost(filled, kept_P, planes_CHW, mask_HW, hidden_HW)
-        values_CP = fill.regrained(
-            filled,
-            kept_P,
-            rows_P,
-            columns_P,
-            [self._grains[c] for c in range(len(planes_CHW))],
-            # One grain for all of red, green and blue: silver, or dyes made where silver was.
-            [0 if self._colour == "rgb" else c for c in range(len(planes_CHW))],
-            self._maker,
-            frame,
-            settings.grain,
-        )
-        opacity_P = fill.feather(mask_HW, settings.feather_px)[mask_HW]
-        confidence_P = np.clip(dirt.confidence_HW[mask_HW] * filled.trust_P, 0.01, 1)
-        patch.cover(mask_HW, values_CP, opacity_P, confidence_P, Defect.DIRT)
-
-    def _learn_grain(
-        self, number: int, planes_CHW: Planes, sources: list[fill.Source], whole_HW: Mask
-    ) -> None:
-        """Each plane's grain, from how it differs from its two nearest neighbours' mean."""
-        nearest = sources[:2]
-        quiet_HW = whole_HW.copy()
-        for source in nearest:
-            quiet_HW &= source.lost_HW < 1.0
-        light_HW = self._window[number].luma_HW
-        for c, plane_HW in enumerate(planes_CHW):
-            there = [motion.warp(source.planes_CHW[c], source.flow_HW2) for source in nearest]
-            expected_HW = np.mean(there, axis=0, dtype=np.float32)
-            expected_HW += np.median((plane_HW - expected_HW)[::4, ::4])
-            newer = graining.measure(plane_HW, light_HW, expected_HW, quiet_HW)
-            self._grains[c] = graining.blended(self._grains.get(c), newer or graining.NO_GRAIN)
-
-    def _sources(self, number: int, hidden_HW: Mask) -> list[fill.Source]:
-        """The neighbours that may lend pixels, nearest first."""
-        sources = []
-        for step in (-1, 1, -2, 2):
-            other = number + step
-            if other not in self._window:
-                continue
-            flow_HW2, error_HW = self._window.flow(number, step)
-            sources.append(
-                fill.Source(
-                    self._window[other].planes_CHW,
-                    motion.smooth_over(flow_HW2, hidden_HW, max(hidden_HW.shape) // 16),
-                    error_HW,
-                    self._detector.suspects(other).blobs.mask_HW,
-                    abs(step),
-                )
-            )
-        return sources

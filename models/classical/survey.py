@@ -1,4 +1,4 @@
-"""A first, cheap look through a shot: which frames are printed twice.
+"""A first, cheap look through a shot: which frames are printed twice, and what was marked in each.
 
 Shape suffixes: h, w a shrunken picture.
 
@@ -8,18 +8,30 @@ own dirt.
 
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.motion import proxy_scale, shrink
-from models.restorer import Footage, luma
+from models.restorer import Footage, Planes, luma
 
 Float = NDArray[np.float32]
+Mask = NDArray[np.bool_]
 
 _SIZE_PX = 320
 _LONGEST_RUN = 4
 _HISTORY_PAIRS = 15
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One frame as it comes."""
+
+    planes_CHW: Planes
+    given_HW: Mask | None
+    """What was marked in it from outside; None where nothing was."""
 
 
 def repeats(footage: Footage) -> list[bool]:
@@ -53,13 +65,14 @@ def repeats(footage: Footage) -> list[bool]:
     return again[: footage.frame_count]
 
 
-def grouped(footage: Footage, again: list[bool]) -> Iterator[list[Float]]:
-    """The shot's frames with each one's repeats beside it: lists of one to `_LONGEST_RUN` planes_CHW."""
-    group: deque[Float] = deque()
-    for planes_CHW, repeat in zip(footage, again, strict=True):
-        if group and not repeat:
+def grouped(footage: Footage, again: list[bool]) -> Iterator[list[Shown]]:
+    """The shot's frames with each one's repeats beside it: lists of one to `_LONGEST_RUN`."""
+    group: deque[Shown] = deque()
+    given = footage.given.read() if footage.given else repeat(None, footage.frame_count)
+    for planes_CHW, given_HW, is_repeat in zip(footage, given, again, strict=True):
+        if group and not is_repeat:
             yield list(group)
             group.clear()
-        group.append(planes_CHW)
+        group.append(Shown(planes_CHW, given_HW if given_HW is not None and given_HW.any() else None))
     if group:
         yield list(group)

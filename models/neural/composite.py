@@ -131,7 +131,9 @@ class Compositor:
             )
             told_P = found.kind_HW[found.mask_HW] == Defect.GIVEN
             confidence_P *= np.where(told_P, 1, answer_KHW[DAMAGE][found.mask_HW])
+            # What was marked is damage for certain, and is covered whole.
             opacity_P = fill.feather(found.mask_HW, self._settings.feather_px)[found.mask_HW]
+            opacity_P[told_P] = 1
             patch.cover(
                 found.mask_HW,
                 values_CP,

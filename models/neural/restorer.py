@@ -9,10 +9,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from models.classical.patch import Patch
+from models.classical.survey import Shown
 from models.flow import FlowEstimator, flow_estimator, flow_name
 from models.neural.settings import NeuralSettings, Whole
 from models.restorer import Card, Colour, Footage, Repair
 from models.weights import Bundle, load_network
+
+Mask = NDArray[np.bool_]
 
 if TYPE_CHECKING:
     from models.neural.compute import Compute
@@ -78,8 +85,9 @@ class NeuralRestorer:
             answer_KHW = padded_KHW[:, :height, :width]
             found = findings(answer_KHW, sight.here.given_HW, alone, self._settings)
             patch = compositor.patch(sight, prepared, answer_KHW, found)
-            for planes_CHW in sight.here.copies:
-                repair = replace(patch.on(planes_CHW), left_HW=found.left_HW)
+            for shown in sight.here.copies:
+                own = _for_copy(patch, shown, sight.here.given_HW)
+                repair = replace(own.on(shown.planes_CHW), left_HW=found.left_HW)
                 if self._whole != "no":
                     whole_CHW = compositor.whole_frame(sight, prepared, answer_KHW)
                     whole_CHW[:, repair.mask_HW] = repair.planes_CHW[:, repair.mask_HW]
@@ -108,3 +116,11 @@ class NeuralRestorer:
         if self._bundle.architecture == "rtn":
             return RTNWay(self._network, self._compute, colour, self._settings.opinions)
         return ReweaveWay(self._network, self._compute, colour, self._settings.opinions)
+
+
+def _for_copy(patch: Patch, shown: Shown, given_HW: Mask | None) -> Patch:
+    """The frame's patch without what was marked in other copies alone."""
+    if given_HW is None or np.array_equal(given_HW, shown.given_HW):
+        return patch
+    here_HW = ~given_HW if shown.given_HW is None else shown.given_HW | ~given_HW
+    return patch.within(here_HW, Patch.empty(shown.planes_CHW))

@@ -193,12 +193,13 @@ class Reweave(nn.Module):
                 nn.init.kaiming_normal_(module.weight, _SLOPE)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
-        # It starts by finding nothing and mixing evenly.
+        # It starts by finding nothing, mixing all but evenly and adding nothing.
         with torch.no_grad():
             self.head.weight.mul_(0.1)
             assert self.head.bias is not None
             self.head.bias[:4] = _FIRST_LOGIT
             self.head.bias[-4:] = -4.0
+            self.head.weight[4 * (1 + SOURCES) : 4 * (2 + SOURCES)].zero_()
             # A state is handed on as it is until training finds better.
             for carry in (self.carry_back, self.carry_on):
                 carry.block.conv.weight.zero_()

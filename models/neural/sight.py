@@ -5,13 +5,13 @@ Shape suffixes: C planes, H rows, W columns; padded pictures have sides that are
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice, repeat
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.classical.survey import grouped, repeats
+from models.classical.membrane import membrane
+from models.classical.survey import Shown, grouped, repeats
 from models.flow import FlowEstimator
 from models.motion import Byte, Pair
 from models.restorer import Footage, Planes, luma
@@ -27,24 +27,19 @@ SIDE = 32
 class View:
     """One distinct frame."""
 
-    copies: list[Planes]
-    """The frame and its repeats, planes_CHW."""
+    copies: list[Shown]
+    """The frame and its repeats."""
     luma_HW: Float
-    """Its lightness, padded."""
+    """Its lightness, padded; what was marked from outside is filled from around."""
     look: Byte
     """What the flow estimator keeps of it."""
-    given: list[Mask] | None
-    """Damage that a person or another channel told of, a mask a copy; None where nothing was given."""
+    given_HW: Mask | None
+    """Where any copy was marked: they show the same print. None where nothing was."""
 
     @property
     def planes_CHW(self) -> Planes:
         """The frame itself."""
-        return self.copies[0]
-
-    @property
-    def given_HW(self) -> Mask | None:
-        """Where any copy was said to be damaged: they show the same print."""
-        return None if self.given is None else np.logical_or.reduce(self.given)
+        return self.copies[0].planes_CHW
 
 
 @dataclass(frozen=True)
@@ -80,11 +75,12 @@ def sights(footage: Footage, estimator: FlowEstimator) -> Iterator[Sight]:
 
 
 def _views(footage: Footage, estimator: FlowEstimator) -> Iterator[View]:
-    given: Iterator[Mask | None] = repeat(None) if footage.given is None else footage.given.read()
     for copies in grouped(footage, repeats(footage)):
-        masks = [mask for mask in islice(given, len(copies)) if mask is not None]
-        luma_HW = padded(luma(copies[0], footage.colour))
-        yield View(copies, luma_HW, estimator.look(luma_HW), masks or None)
+        given = [shown.given_HW for shown in copies if shown.given_HW is not None]
+        given_HW = np.logical_or.reduce(given) if given else None
+        whole_CHW = copies[0].planes_CHW if given_HW is None else membrane(copies[0].planes_CHW, given_HW)
+        luma_HW = padded(luma(whole_CHW, footage.colour))
+        yield View(copies, luma_HW, estimator.look(luma_HW), given_HW)
 
 
 def padded_size(height: int, width: int) -> tuple[int, int]:
