@@ -1,0 +1,131 @@
+"""What a restorer is trained for: the terms of its loss, and what each counts.
+
+Shape suffixes: N items, T frames, C channels, H rows, W columns; 2 is (dx, dy) in pixels.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from models.losses import charbonnier, hinge_generator, l1, mask_loss, spread_loss, temporal_difference
+from models.perceptual import Perceptual
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What each term counts; 0 leaves it out."""
+
+    pixel: float = 1.0
+    """Of the error of pixels."""
+    pixel_loss: Literal["l1", "charbonnier"] = "l1"
+    """How it is measured."""
+    perceptual: float = 0.0
+    """Of the difference to VGG-19; left out, too, where training found no VGG-19."""
+    adversarial: float = 0.0
+    """Of the discriminator's verdict."""
+    temporal: float = 0.0
+    """Of what changes from frame to frame and should not."""
+    mask: float = 0.0
+    """Of the mask head."""
+    spread: float = 0.0
+    """Of the head that tells the expected error."""
+    damage_emphasis: float = 0.0
+    """How much more a damaged pixel counts in the terms of pixels and spread; 0 is as much as any other."""
+
+    def __post_init__(self) -> None:
+        counts = (self.pixel, self.perceptual, self.adversarial, self.temporal, self.mask, self.spread)
+        if min(*counts, self.damage_emphasis) < 0 or not any(counts):
+            raise ValueError("no term may count less than 0, and one must count")
+
+
+PAPER = Objective(pixel=1.0, perceptual=1.0, adversarial=0.01)
+"""RTN's, for pictures in [-1, 1] and the perceptual loss's own `PAPER` (Wan et al., CVPR 2022)."""
+REWEAVE = Objective(
+    pixel=1.0,
+    pixel_loss="charbonnier",
+    perceptual=0.02,
+    temporal=0.5,
+    mask=0.1,
+    spread=0.1,
+    damage_emphasis=20.0,
+)
+"""Reweave's, for luma in [0, 1]. It has no adversary, whose detail is invented, and sees little by VGG-19.
+Damage is one pixel in a hundred: with its emphasis it has a sixth of the picture's say. First guesses, not
+the end of a search: after 160 steps on four clips the mask pulled at the trunk four times as hard as the
+pixels, what changes in time half as hard, the spread a tenth."""
+
+
+class Trial(NamedTuple):
+    """A batch of clips as a network restored them, and the truth; None is what the network or the objective
+    does not have."""
+
+    restored_NTCHW: Tensor
+    """In the network's own range."""
+    target_NTCHW: Tensor
+    """In the same."""
+    damage_NT1HW: Tensor | None = None
+    """True damage, in [0, 1]."""
+    logit_NT1HW: Tensor | None = None
+    """The mask head's."""
+    spread_NT1HW: Tensor | None = None
+    """Logarithm of the expected absolute error; for restored frames of one channel."""
+    to_previous_NT2HW: Tensor | None = None
+    """True flow from each frame but the first to the one before: T - 1 entries. None stands for no motion."""
+    verdict: Tensor | None = None
+    """The discriminator's, on the restored frames."""
+
+
+class Terms(NamedTuple):
+    """The loss by its terms, each times what it counts; None where it is left out."""
+
+    pixel: Tensor | None = None
+    perceptual: Tensor | None = None
+    adversarial: Tensor | None = None
+    temporal: Tensor | None = None
+    mask: Tensor | None = None
+    spread: Tensor | None = None
+
+    @property
+    def total(self) -> Tensor:
+        """What to go down."""
+        return torch.stack([term for term in self if term is not None]).sum()
+
+
+def judge(objective: Objective, trial: Trial, perceptual: Perceptual | None = None) -> Terms:
+    """The terms of one batch.
+
+    Raises ValueError, naming it, for what a term that counts needs and the trial lacks.
+    """
+    restored, target = trial.restored_NTCHW, trial.target_NTCHW
+    weight = None
+    if objective.damage_emphasis:
+        weight = 1 + objective.damage_emphasis * _needed(trial.damage_NT1HW, "damage_NT1HW").float()
+    measure = {"l1": l1, "charbonnier": charbonnier}[objective.pixel_loss]
+    terms = Terms()
+    if objective.pixel:
+        terms = terms._replace(pixel=objective.pixel * measure(restored, target, weight))
+    if objective.perceptual and perceptual is not None:
+        seen = perceptual(restored.flatten(0, 1), target.flatten(0, 1))
+        terms = terms._replace(perceptual=objective.perceptual * seen)
+    if objective.adversarial:
+        verdict = _needed(trial.verdict, "verdict")
+        terms = terms._replace(adversarial=objective.adversarial * hinge_generator(verdict))
+    if objective.temporal:
+        change = temporal_difference(restored, target, trial.to_previous_NT2HW)
+        terms = terms._replace(temporal=objective.temporal * change)
+    if objective.mask:
+        logit = _needed(trial.logit_NT1HW, "logit_NT1HW")
+        damage = _needed(trial.damage_NT1HW, "damage_NT1HW")
+        terms = terms._replace(mask=objective.mask * mask_loss(logit, damage))
+    if objective.spread:
+        spread = _needed(trial.spread_NT1HW, "spread_NT1HW")
+        terms = terms._replace(spread=objective.spread * spread_loss(spread, restored, target, weight))
+    return terms
+
+
+def _needed(tensor: Tensor | None, name: str) -> Tensor:
+    if tensor is None:
+        raise ValueError(f"the objective has a term that needs {name}")
+    return tensor
