@@ -9,7 +9,6 @@ of the distribution function, smoothed over time with a Gaussian.
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -132,22 +131,3 @@ def _correction(
         moved_Q = np.zeros_like(moved_Q)
     aimed_Q = np.clip(np.maximum.accumulate(tones_Q + moved_Q), 0, 1)
     return FlickerCorrection(frame, tuple(map(float, tones_Q)), tuple(map(float, aimed_Q - tones_Q)))
-
-
-def flicker_index(footage: Footage) -> float:
-    """How much frames differ in brightness from the mean of their neighbours, as a share of brightness; 0 is
-    steady.
-
-    The definition of film.md 3.2, over blocks of an eighth of the picture, without motion compensation: for
-    comparing a shot with itself.
-    """
-    means = np.array(
-        [
-            cv2.resize(luma(planes, footage.colour), (8, 8), interpolation=cv2.INTER_AREA).ravel()
-            for planes in footage
-        ]
-    )
-    if len(means) < 3:
-        return 0.0
-    swing = np.abs(means[1:-1] - 0.5 * (means[:-2] + means[2:])).mean(axis=0)
-    return float(np.median(swing / np.maximum(means.mean(axis=0), 1e-3)))

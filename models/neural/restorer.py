@@ -120,7 +120,9 @@ class NeuralRestorer:
 
 def _for_copy(patch: Patch, shown: Shown, given_HW: Mask | None) -> Patch:
     """The frame's patch without what was marked in other copies alone."""
-    if given_HW is None or np.array_equal(given_HW, shown.given_HW):
+    if given_HW is None:
         return patch
     here_HW = ~given_HW if shown.given_HW is None else shown.given_HW | ~given_HW
+    if here_HW.all():
+        return patch
     return patch.within(here_HW, Patch.empty(shown.planes_CHW))

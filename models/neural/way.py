@@ -71,6 +71,6 @@ class Way(Protocol[PreparedT, LookT]):
     def values(
         self, sight: Sight, prepared: PreparedT, answer_KHW: Float, rows_P: Index, columns_P: Index
     ) -> tuple[Float, Float]:
-        """The restored planes at picked pixels (C, P), and how much of the power of the film's grain they keep
-        (P, in [0, 1]); NaN where nothing is known and the values mean nothing."""
+        """The restored planes at picked pixels (C, P), and the power of the film's grain that they keep, of 1
+        (P); NaN where nothing is known and the values mean nothing."""
         ...

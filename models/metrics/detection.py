@@ -1,6 +1,6 @@
-"""How well a mask and a repair did, where the truth is known.
+"""How well a mask did, where the truth is known.
 
-Shape suffixes: C planes, H rows, W columns. Masks are boolean; pictures float32 in [0, 1].
+Shape suffixes: H rows, W columns. Masks are boolean.
 """
 
 from dataclasses import dataclass
@@ -73,18 +73,3 @@ def grown(mask_HW: Mask, px: int) -> Mask:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * px + 1, 2 * px + 1))
     wider: Mask = cv2.dilate(mask_HW.astype(np.uint8), disc) > 0
     return wider
-
-
-def squared_error(
-    one_CHW: NDArray[np.float32], other_CHW: NDArray[np.float32], mask_HW: Mask
-) -> tuple[float, int]:
-    """Sum of squared differences inside the mask over all planes, and how many values it sums."""
-    difference = (one_CHW[:, mask_HW] - other_CHW[:, mask_HW]).astype(np.float64)
-    return float((difference**2).sum()), difference.size
-
-
-def psnr(squared: float, count: int) -> float:
-    """Peak signal to noise, dB for a peak of 1, of `count` values whose squared errors sum to `squared`."""
-    if count == 0 or squared <= 0:
-        return float("inf")
-    return float(10 * np.log10(count / squared))
