@@ -60,7 +60,7 @@ def _restored(options: argparse.Namespace) -> list["ReelOutcome"]:
     signal.signal(signal.SIGTERM, _interrupt)
     with (
         nullcontext() if options.debug else engines_to_log(),
-        workers(options.workers),
+        workers(options.workers, request.gpus_each),
         show_progress(quiet=options.json or not sys.stderr.isatty()),
     ):
         # Prefect takes seconds to import and to start its server; Ray starts beside it in the pool's thread.
@@ -79,6 +79,7 @@ def _restored(options: argparse.Namespace) -> list["ReelOutcome"]:
                 mask=request.mask,
                 mask_use=request.mask_use,
                 mask_dark=request.mask_dark,
+                whole_frame=request.whole_frame,
             )
         except ReelsFailed as failed:
             outcomes = failed.outcomes
@@ -178,6 +179,7 @@ def _request(options: argparse.Namespace) -> "RestoreRequest":
         mask=options.mask,
         mask_use=options.mask_use,
         mask_dark=options.mask_dark,
+        whole_frame=options.whole_frame,
     )
 
 
@@ -262,6 +264,12 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--shots", metavar="FILE", help="your cut list (CSV, OTIO, EDL), for one reel")
         sub.add_argument(
             "--rate", help="frames a second for image sequences and raw streams, like 18 or 24000/1001"
+        )
+        sub.add_argument(
+            "--whole-frame",
+            choices=("no", "kept", "matched"),
+            default="no",
+            help="presentation with weights: take the whole frame, the source's grain kept or matched",
         )
         sub.add_argument(
             "--mask",

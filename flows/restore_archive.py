@@ -25,6 +25,7 @@ def restore_archive(
     mask: str | None = None,
     mask_use: Literal["add", "replace"] = "add",
     mask_dark: bool = False,
+    whole_frame: Literal["no", "kept", "matched"] = "no",
     reels_at_once: int = 2,
     worker_count: int | None = None,
 ) -> list[ReelOutcome]:
@@ -43,9 +44,10 @@ def restore_archive(
         mask=mask,
         mask_use=mask_use,
         mask_dark=mask_dark,
+        whole_frame=whole_frame,
     )
     run, reels = prepare(request, sources)
-    with run, workers(worker_count):
+    with run, workers(worker_count, request.gpus_each):
         outcomes = side_by_side(lambda source: settle(restore_reel, run, source), reels, reels_at_once)
     if any(outcome.status != "delivered" for outcome in outcomes):
         raise ReelsFailed(outcomes)

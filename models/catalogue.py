@@ -5,6 +5,7 @@ from pathlib import Path
 
 from models.classical.restorer import ClassicalRestorer
 from models.errors import UnknownRestorer
+from models.neural.settings import Use
 from models.restorer import Restorer
 from models.untouched import Untouched
 from models.weights import check_weights, read_bundle
@@ -48,15 +49,21 @@ def resolved(name: str) -> str:
     return str(path)
 
 
+def has_weights(name: str) -> bool:
+    """Whether a resolved name is that of a network."""
+    return name not in NAMES
+
+
 def title(name: str) -> str:
     """What people are told of a resolved name: paths mean nothing elsewhere. Raises WeightsError."""
     return name if name in NAMES else read_bundle(Path(name)).title
 
 
-def load_restorer(name: str) -> Restorer:
+def load_restorer(name: str, use: Use = Use()) -> Restorer:  # noqa: B008 - it is frozen
     """A restorer whose card is there at once; weights are loaded when it restores.
 
-    Raises UnknownRestorer, WeightsError.
+    use: how a network is used; to restorers without weights it makes no difference. Raises UnknownRestorer,
+    WeightsError.
     """
     name = resolved(name)
     if name == "none":
@@ -65,7 +72,7 @@ def load_restorer(name: str) -> Restorer:
         return ClassicalRestorer()
     from models.neural.restorer import NeuralRestorer  # not needed by those who have no weights
 
-    return NeuralRestorer(read_bundle(Path(name)))
+    return NeuralRestorer(read_bundle(Path(name)), use)
 
 
 def _looks_like_a_path(name: str) -> bool:

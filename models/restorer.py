@@ -95,6 +95,11 @@ class Restorer(Protocol):
     @property
     def card(self) -> Card: ...
 
+    @property
+    def device(self) -> str:
+        """What it computes on, for the record, like `cpu`."""
+        ...
+
     def restore(self, footage: Footage) -> Iterator[Repair]:
         """Yields exactly `footage.frame_count` repairs; never holds the whole shot."""
         ...

@@ -11,6 +11,7 @@ class Untouched:
     """Conserves the film as it is."""
 
     card = Card("none", "1")
+    device = "cpu"
 
     def restore(self, footage: Footage) -> Iterator[Repair]:
         mask_HW = np.zeros((footage.height, footage.width), bool)

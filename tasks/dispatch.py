@@ -95,12 +95,12 @@ def _plan(
     request: RestoreRequest,
     mask: MaskFilm | None,
 ) -> list[tuple[ShotJob, ShotOutput]]:
-    card = load_restorer(request.restorer).card
+    card = load_restorer(request.restorer, request.use).card
     decisions = decided(vault, reel.reel.reel_id)
     planned = []
     for span in spans:
         job = ShotJob(request.vault, reel.reel.reel_id, span.start, span.end, request.restorer, request.mode)
-        job = replace(job, mask=mask.order if mask else None)
+        job = replace(job, mask=mask.order if mask else None, use=request.use)
         job = replace(job, key=shot_key(reel, job, card, mask))
         output = ShotOutput(span, job.key, decision=decisions.get((span.start, span.end)))
         gave_up = _failure_key(job.key)

@@ -71,10 +71,17 @@ class _Slot:
 class Pool:
     """Workers on Ray. Use as a context manager; starting happens in the background."""
 
-    def __init__(self, make_worker: Callable[[], Worker], size: int | None = None) -> None:
-        """make_worker: called in each worker process. size: how many; by default one a processor."""
+    def __init__(
+        self, make_worker: Callable[[], Worker], size: int | None = None, gpus_each: int = 0
+    ) -> None:
+        """make_worker: called in each worker process. size: how many; by default one a processor.
+
+        gpus_each: how many GPUs each worker has to itself, where the cluster has any; then by default as many
+        workers as these allow.
+        """
         self._make_worker = make_worker
         self._size = size
+        self._gpus_each = gpus_each
         self._waiting: list[_Pending] = []
         self._cancelled: set[Future[Any]] = set()
         self._lock = threading.Condition()
@@ -129,7 +136,10 @@ class Pool:
             import ray
 
             self._start(ray)
-            slots = [_Slot() for _ in range(self._size or _default_size(ray))]
+            resources = ray.cluster_resources()
+            if resources.get("GPU", 0) < self._gpus_each:
+                self._gpus_each = 0
+            slots = [_Slot() for _ in range(self._size or _default_size(resources, self._gpus_each))]
             for slot in slots:
                 self._start_worker(ray, slot)
             while not self._closed:
@@ -172,7 +182,7 @@ class Pool:
             ) from error
 
     def _start_worker(self, ray: Any, slot: _Slot) -> None:
-        options = {"num_cpus": 1, "max_concurrency": 2}
+        options = {"num_cpus": 1, "num_gpus": self._gpus_each, "max_concurrency": 2}
         slot.actor = ray.remote(_Actor).options(**options).remote(self._make_worker)
         slot.answered, slot.asked = False, slot.actor.progress.remote()
 
@@ -322,8 +332,9 @@ def _check_reachable(address: str | None) -> None:
         ) from error
 
 
-def _default_size(ray: Any) -> int:
-    resources = ray.cluster_resources()
+def _default_size(resources: dict[str, float], gpus_each: int) -> int:
+    if gpus_each:
+        return int(resources["GPU"] // gpus_each)
     return max(1, int(resources.get("CPU", 1)))
 
 

@@ -1,12 +1,16 @@
 """What a restoration run is asked for."""
 
+import os
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
-from models.catalogue import resolved, title
+import psutil
+
+from models.catalogue import has_weights, resolved, title
 from models.errors import UnknownRestorer, WeightsError
+from models.neural.settings import Use, Whole, budget_bytes
 from storage.filesystem import absolute, is_local
 from storage.sequence import is_sequence
 
@@ -43,6 +47,12 @@ class RestoreRequest:
     """`add`: to what the restorer finds. `replace`: nothing else is repaired."""
     mask_dark: bool = False
     """Damage is dark in the mask, as in an infra-red scan; else it is light."""
+    whole_frame: Whole = "no"
+    """For networks in presentation: `kept` takes the whole restored frame under the source's own grain,
+    `matched` under new grain of its strength, `no` what was damaged alone.
+    """
+    use: Use = field(init=False, default=Use())
+    """How networks are used; the memory that is free when the run starts decides."""
     title: str = field(init=False, default="")
     """The restorer as records call it: a path means nothing elsewhere."""
 
@@ -58,11 +68,25 @@ class RestoreRequest:
             raise RequestError(f"--restorer {error}") from error
         if self.mode not in ("preservation", "presentation"):
             raise RequestError(f"--mode {self.mode}: choose preservation or presentation")
+        if self.whole_frame not in ("no", "kept", "matched"):
+            raise RequestError(f"--whole-frame {self.whole_frame}: choose no, kept or matched")
+        if self.whole_frame != "no" and not (self.mode == "presentation" and has_weights(self.restorer)):
+            raise RequestError(
+                "--whole-frame is for presentation by a restorer with weights; give --mode presentation and "
+                "a weight bundle as --restorer"
+            )
+        budget = budget_bytes(psutil.virtual_memory().available, os.cpu_count() or 1)
+        object.__setattr__(self, "use", Use(self.whole_frame, budget))
         if self.rate is not None and not 1 <= self.rate <= 240:
             raise RequestError(f"--rate {self.rate}: a film runs at 1 to 240 frames a second")
         if self.shots is not None and not Path(self.shots).is_file():
             raise RequestError(f"--shots {self.shots}: no such file")
         self._settle_mask()
+
+    @property
+    def gpus_each(self) -> int:
+        """How many GPUs a worker wants, where there are any."""
+        return int(has_weights(self.restorer))
 
     def check_reels(self, count: int) -> None:
         """Raises RequestError where what is for one reel was given for several."""

@@ -12,6 +12,7 @@ from av.error import FFmpegError
 
 from models.catalogue import load_restorer
 from models.errors import WeightsError
+from models.neural.settings import Use
 from models.restorer import Card, Repair, Restorer
 from storage.delivery import MOVED
 from storage.digest import digest_of
@@ -46,6 +47,8 @@ class ShotJob:
     mode: Mode
     mask: MaskOrder | None = None
     """A mask from outside, if there is one."""
+    use: Use = Use()  # noqa: RUF009 - it is frozen
+    """How a network is used."""
     key: str = ""
     """Where the run expects the output."""
 
@@ -98,7 +101,7 @@ class RestoringWorker:
 
     def __init__(self) -> None:
         cv2.setNumThreads(1)
-        self._restorers: dict[str, Restorer] = {}
+        self._restorers: dict[tuple[str, Use], Restorer] = {}
         self._reel: tuple[tuple[str, str], IngestedReel] | None = None
         self._mask: tuple[tuple[str, MaskOrder], MaskFilm] | None = None
 
@@ -111,8 +114,8 @@ class RestoringWorker:
 
     def _run(self, job: ShotJob, progress: Progress) -> ShotOutcome:
         started = monotonic()
-        restorer = self._restorers.get(job.restorer) or load_restorer(job.restorer)
-        self._restorers[job.restorer] = restorer
+        restorer = self._restorers.get((job.restorer, job.use)) or load_restorer(job.restorer, job.use)
+        self._restorers[job.restorer, job.use] = restorer
         vault = Vault(job.vault)
         reel = self._load(vault, job)
         mask = self._load_mask(vault, job)
@@ -126,7 +129,7 @@ class RestoringWorker:
                 restore_shot(vault, key, reel, job, restorer, progress, mask)
             except (FFmpegError, OSError) as error:  # the source's own troubles are SourceError
                 raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
-        return ShotOutcome(key, monotonic() - started, "cpu")
+        return ShotOutcome(key, monotonic() - started, restorer.device)
 
     def _load(self, vault: Vault, job: ShotJob) -> IngestedReel:
         """The reel's index; only the last one is kept, an archive has thousands."""
@@ -160,8 +163,8 @@ def restore_shot(
     footage = shot.as_it_is()
     step_rows: list[list[dict[str, Any]]] = [[] for _ in range(job.frames)]
     if job.mode == "presentation":
-        footage, step_rows = shot.steadied()
-    touched, confidence_sum, worst = 0, 0.0, 0.0
+        footage, step_rows = shot.steadied(job.use.whole)
+    touched, left, confidence_sum, worst = 0, 0, 0.0, 0.0
     heeded = Heeded()
     with vault.publishing(key, RECORD) as folder:
         with (
@@ -183,6 +186,7 @@ def restore_shot(
                 changes.write(with_change(step_rows[frame - job.start], picture, result))
                 changes.write(change_rows(frame, job.start, picture, result, repair, restorer.card))
                 touched += int(repair.mask_HW.sum())
+                left += 0 if repair.left_HW is None else int(repair.left_HW.sum())
                 confidence_sum += float(repair.confidence_HW[repair.mask_HW].sum())
                 worst = max(worst, float(repair.mask_HW.mean()))
                 heeded = heeded.with_frame(given_HW, repair.mask_HW)
@@ -193,6 +197,8 @@ def restore_shot(
             "restorer": restorer.card.name,
             "pixels_touched": touched,
             "share_touched": touched / (job.frames * video.width * video.height),
+            "share_left": left / (job.frames * video.width * video.height),
+            "device": restorer.device,
             "worst_frame_share": worst,
             "mean_confidence": confidence_sum / touched if touched else 1.0,
             "given": asdict(heeded) if mask else None,
@@ -201,8 +207,10 @@ def restore_shot(
 
 
 def _merge(picture: Picture, repair: Repair, mode: Mode) -> Picture:
-    everywhere = np.ones_like(repair.mask_HW)
-    return merge(picture, repair.planes_CHW, repair.mask_HW if mode == "preservation" else everywhere)
+    if mode == "preservation":
+        return merge(picture, repair.planes_CHW, repair.mask_HW)
+    whole_CHW = repair.planes_CHW if repair.whole_CHW is None else repair.whole_CHW
+    return merge(picture, whole_CHW, np.ones_like(repair.mask_HW))
 
 
 def _mask_picture(mask_HW: Any, repair: Repair) -> Picture:

@@ -29,7 +29,7 @@ class ReviewItem:
     end: int
     reason: Literal[
         "uncertain cut", "large area", "low confidence", "not restored", "lost frames", "corrupt frames",
-        "reverted", "rework", "transition", "interlaced", "stray decision", "given mask",
+        "reverted", "rework", "transition", "interlaced", "stray decision", "given mask", "left alone",
     ]  # fmt: skip
     detail: str
 
@@ -72,6 +72,9 @@ def review_items(
         if given and given["left"]:
             left = f"{given['left'] / given['pixels']:.1%} of what the mask marks"
             add("given mask", f"{left} stays as it was: nothing beside or around it is whole")
+        if record["share_left"]:
+            share = f"{record['share_left']:.2%} of the shot"
+            add("left alone", f"{share} looks damaged and was left: no repair was sure enough")
         for damage in ("lost", "corrupt"):
             frames = [row.frame for row in rows[shot.start : shot.end] if row.damage == damage]
             if frames:

@@ -12,13 +12,14 @@ _open: list[Pool] = []
 
 
 @contextmanager
-def workers(size: int | None = None) -> Iterator[Pool]:
+def workers(size: int | None = None, gpus_each: int = 0) -> Iterator[Pool]:
     """The pool that is open in this process, or a new one that closes with this block.
 
-    size: how many workers; one a processor (or GPU) if left out.
+    size: how many workers; one a processor (or GPU) if left out. gpus_each: how many GPUs a worker wants,
+    where there are any.
     """
     with _lock:
-        mine = None if _open else Pool(RestoringWorker, size)
+        mine = None if _open else Pool(RestoringWorker, size, gpus_each)
         if mine:
             _open.append(mine)
         pool = _open[0]

@@ -24,6 +24,7 @@ class Patch:
     """Turns one rectangle to its negative."""
 
     card = Card("patch", "1", {"rows": "11-23", "columns": "17-39"})
+    device = "cpu"
 
     def restore(self, footage: Footage) -> Iterator[Repair]:
         for number, planes_CHW in enumerate(footage):

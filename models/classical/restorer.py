@@ -36,6 +36,8 @@ class ClassicalRestorer:
     def __init__(self, settings: ClassicalSettings | None = None) -> None:
         self._settings = settings or ClassicalSettings()
 
+    device = "cpu"
+
     @property
     def card(self) -> Card:
         """What this restorer is; every setting is part of it."""

@@ -155,6 +155,8 @@ class Compositor:
             else:
                 rows_P, columns_P = np.nonzero(band_HW)
                 whole_CHW[:, band_HW] = self._way.values(sight, prepared, answer_KHW, rows_P, columns_P)[0]
+        if not self._way.paints_all:
+            whole_CHW += (1 - answer_KHW[DAMAGE]) * (planes_CHW - whole_CHW)
         if self._whole == "kept":
             for out_HW, source_HW in zip(whole_CHW, planes_CHW, strict=True):
                 out_HW[:] = _blurred(out_HW) + source_HW - _blurred(source_HW)

@@ -4,7 +4,7 @@ No engine is imported until a shot is restored: a run's driver only asks for the
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from models.classical.patch import Patch
 from models.classical.survey import Shown
+from models.errors import WeightsError
 from models.flow import FlowEstimator, flow_estimator, flow_name
-from models.neural.settings import NeuralSettings, Whole
+from models.neural.settings import NeuralSettings, Use
 from models.restorer import Card, Colour, Footage, Repair
-from models.weights import Bundle, load_network
+from models.weights import CONFIG, Bundle, load_network
 
 Mask = NDArray[np.bool_]
 
@@ -26,27 +27,19 @@ if TYPE_CHECKING:
     from models.neural.way import Way
 
 VERSION = "1"
-BUDGETS_BYTES = (2048 << 20, 1024 << 20, 512 << 20)
-"""What a worker's network may take of memory, the frames apart: steps, so that runs on one machine agree."""
-
-
-def budget_bytes(free_bytes: int, workers: int) -> int:
-    """The largest budget that as many workers can have of so much free memory; never less than the least."""
-    each = free_bytes // max(1, workers) // 2  # half for frames, encoders and everything else
-    return next((budget for budget in BUDGETS_BYTES if budget <= each), BUDGETS_BYTES[-1])
 
 
 class NeuralRestorer:
     """One bundle of weights at work."""
 
-    def __init__(self, bundle: Bundle, whole: Whole = "no", budget: int = BUDGETS_BYTES[0]) -> None:
-        """whole: what presentation takes outside the mask. budget: bytes, one of `BUDGETS_BYTES`.
-
-        Raises ValueError for settings of the bundle that cannot be, WeightsError where the flow's weights are
-        missing.
-        """
-        self._bundle, self._whole, self._budget = bundle, whole, budget
-        self._settings = NeuralSettings.of(dict(bundle.settings))
+    def __init__(self, bundle: Bundle, use: Use = Use()) -> None:  # noqa: B008 - it is frozen
+        """Raises WeightsError for settings of the bundle that cannot be, or where the flow's weights are
+        missing."""
+        self._bundle, self._use = bundle, use
+        try:
+            self._settings = NeuralSettings.of(dict(bundle.settings))
+        except (TypeError, ValueError) as error:
+            raise WeightsError(f"{bundle.folder / CONFIG}: {error}") from error
         weights = self._settings.flow_weights
         self._flow_name = flow_name(self._settings.flow, Path(weights) if weights else None)
 
@@ -54,10 +47,10 @@ class NeuralRestorer:
     def card(self) -> Card:
         """What this restorer is; every setting is part of it."""
         parameters = {
+            **self._bundle.parameters,
             **self._settings.flat(),
             "flow": self._flow_name,
-            "whole": self._whole,
-            "budget_bytes": self._budget,
+            **asdict(self._use),
         }
         return Card(self._bundle.architecture, VERSION, parameters, self._bundle.sha256)
 
@@ -77,8 +70,8 @@ class NeuralRestorer:
 
         way = self._way(footage.colour)
         height, width = footage.height, footage.width
-        plan = Plan.fitting(*padded_size(height, width), way.cost, self._budget)
-        compositor = Compositor(way, footage.colour, self._settings, self._whole)
+        plan = Plan.fitting(*padded_size(height, width), way.cost, self._use.budget_bytes)
+        compositor = Compositor(way, footage.colour, self._settings, self._use.whole)
         stream = Stream(way, self._compute, plan)
         alone = footage.given is not None and footage.given.use == "replace"
         for sight, prepared, padded_KHW in stream.answers(sights(footage, self._flow())):
@@ -88,7 +81,7 @@ class NeuralRestorer:
             for shown in sight.here.copies:
                 own = _for_copy(patch, shown, sight.here.given_HW)
                 repair = replace(own.on(shown.planes_CHW), left_HW=found.left_HW)
-                if self._whole != "no":
+                if self._use.whole != "no":
                     whole_CHW = compositor.whole_frame(sight, prepared, answer_KHW)
                     whole_CHW[:, repair.mask_HW] = repair.planes_CHW[:, repair.mask_HW]
                     repair = replace(repair, whole_CHW=whole_CHW)

@@ -43,7 +43,7 @@ class Looked(NamedTuple):
 class ReweaveWay:
     """`models.neural.way.Way` for Reweave."""
 
-    name = "reweave"
+    paints_all = False
 
     def __init__(self, network: Reweave, compute: Compute, colour: Colour, opinions: int = 1) -> None:
         """opinions: 1, or 2 to ask a mirrored picture too, which takes twice the time."""

@@ -81,7 +81,7 @@ class Looked(NamedTuple):
 class RTNWay:
     """`models.neural.way.Way` for RTN."""
 
-    name = "rtn"
+    paints_all = True
 
     def __init__(self, network: RTN, compute: Compute, colour: Colour, opinions: int = 1) -> None:
         """opinions: 1, or 2 to ask a mirrored picture too, which takes twice the time."""

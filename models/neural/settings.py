@@ -9,6 +9,24 @@ from models.neural.precision import Precision
 Whole = Literal["no", "kept", "matched"]
 """Whether presentation takes the network's whole frame: no, with the source's own grain laid back over it, or
 with new grain of the same strength."""
+BUDGETS_BYTES = (2048 << 20, 1024 << 20, 512 << 20)
+"""What a worker's network may take of memory, the frames apart: steps, so that runs on one machine agree."""
+
+
+def budget_bytes(free_bytes: int, workers: int) -> int:
+    """The largest budget that as many workers can have of so much free memory; never less than the least."""
+    each = free_bytes // max(1, workers) // 2  # half for frames, encoders and everything else
+    return next((budget for budget in BUDGETS_BYTES if budget <= each), BUDGETS_BYTES[-1])
+
+
+@dataclass(frozen=True)
+class Use:
+    """How one run uses a network."""
+
+    whole: Whole = "no"
+    """What is taken outside the mask, in presentation."""
+    budget_bytes: int = BUDGETS_BYTES[0]
+    """Memory that a worker's network may take, the frames apart: windows and areas are sized by it."""
 
 
 @dataclass(frozen=True)

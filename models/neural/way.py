@@ -43,7 +43,9 @@ class Way(Protocol[PreparedT, LookT]):
     """One network at work. A state is what it carries from frame to frame; None stands for a shot's end."""
 
     @property
-    def name(self) -> str: ...
+    def paints_all(self) -> bool:
+        """Whether its restored picture is meant for the whole frame, and not for what is damaged alone."""
+        ...
 
     @property
     def cost(self) -> Cost: ...
