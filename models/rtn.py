@@ -215,10 +215,12 @@ class RecurrentPass(nn.Module):
             return self.refiner(encoded_NSHW), mask_N1HW
         # One warp for both; of the neighbour's frame only the first channel is looked at.
         carried = warp(torch.cat([state_NSHW, neighbour_NCHW[:, :1]], 1), flow_N2HW)
-        carried_NSHW, neighbour_N1HW = carried[:, :-1], carried[:, -1:]
+        carried_NSHW, neighbour_N1HW = carried[:, :-1].to(encoded_NSHW.dtype), carried[:, -1:]
         mask_N1HW = self._mask(carried_NSHW, encoded_NSHW, (neighbour_N1HW - frame_NCHW[:, :1]).abs())
         # mask * carried + (1 - mask) * encoded
-        return self.refiner(torch.lerp(encoded_NSHW, carried_NSHW, mask_N1HW)), mask_N1HW
+        return self.refiner(
+            torch.lerp(encoded_NSHW, carried_NSHW, mask_N1HW.to(encoded_NSHW.dtype))
+        ), mask_N1HW
 
     def _mask(self, carried_NSHW: Tensor, encoded_NSHW: Tensor, residual_N1HW: Tensor) -> Tensor:
         evidence = torch.cat([carried_NSHW, encoded_NSHW, residual_N1HW], 1)

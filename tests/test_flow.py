@@ -18,7 +18,7 @@ from models.errors import WeightsError
 from models.flow import FLOWS, FlowEstimator, FlowName, flow_estimator, flow_name, flow_weights
 from models.motion import enlarge_flow
 from models.raft import Raft, Size
-from tests.test_classical import texture
+from tests.clips import texture
 
 _NETWORKS = {"small": raft_small, "large": raft_large}
 

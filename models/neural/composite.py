@@ -44,15 +44,15 @@ class Findings:
     kind_HW: NDArray[np.uint8]
 
 
-def findings(answer_KHW: Float, given_HW: Mask | None, replace: bool, settings: NeuralSettings) -> Findings:
+def findings(answer_KHW: Float, given_HW: Mask | None, alone: bool, settings: NeuralSettings) -> Findings:
     """Regions of likely damage, less those that a veto leaves; what was given is never vetoed.
 
-    answer_KHW: at the picture's own size. replace: whether what was given stands alone.
+    answer_KHW: at the picture's own size. alone: whether what was given, be it nothing, stands alone.
     """
     damage_HW = answer_KHW[DAMAGE]
     left_HW = np.zeros(damage_HW.shape, bool)
     kind_HW = np.zeros(damage_HW.shape, np.uint8)
-    if not (replace and given_HW is not None):
+    if not alone:
         regions = _Regions(damage_HW >= settings.edge)
         sure_R = regions.largest(damage_HW) >= settings.sure
         sure_R &= regions.pixels >= settings.least_px

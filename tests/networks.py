@@ -1,0 +1,26 @@
+"""Weight bundles for tests: networks that nobody trained, which answer something all the same."""
+
+from pathlib import Path
+
+import torch
+
+from models.neural.reweave import Reweave
+from models.rtn import RTN
+from models.weights import Architecture, Bundle, write_bundle
+
+EAGER = {"sure": 0.0102, "edge": 0.0101, "doubt": 1.0, "error": 1.0, "largest_share": 1.0}
+"""Settings by which a network that never saw damage finds some."""
+
+
+def untrained(architecture: Architecture) -> "RTN | Reweave":
+    """The network with random weights, the same each time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        if architecture == "rtn":
+            return RTN.from_config("rtn-paper").eval()
+        return Reweave.from_config("reweave-small").eval()
+
+
+def write_untrained(folder: Path, architecture: Architecture, **settings: float | str) -> Bundle:
+    """Its bundle, to restore with; `EAGER`, but for what is named."""
+    return write_bundle(folder, untrained(architecture), settings={**EAGER, **settings}, licence="CC0-1.0")
