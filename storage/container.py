@@ -122,6 +122,7 @@ class Decoder:
         self.stumbled = False
         """Whether the container itself is broken somewhere, so that packets may be missing."""
         self._doubt = _Doubt()
+        self._last = _Last()
 
     def seek(self, pts: int) -> None:
         self._container.seek(pts, stream=self.stream, backward=True)
@@ -147,6 +148,15 @@ class Decoder:
                 yield Decoded(frame, frame.pts, bool(frame.key_frame), bool(corrupt))
 
     def _decode(self, packet: Packet) -> tuple[list[av.VideoFrame], list[str]]:
+        again = self._last.picture_of(packet)
+        if again is not None:
+            return [again], []
+        decoded, complaints = self._decode_anew(packet)
+        if self.stream.codec_context.name == "ffv1":
+            self._last.keep(packet, decoded, complaints)
+        return decoded, complaints
+
+    def _decode_anew(self, packet: Packet) -> tuple[list[av.VideoFrame], list[str]]:
         decoded: list[av.VideoFrame] = []
         with av.logging.Capture() as log:
             try:
@@ -181,6 +191,34 @@ class Decoder:
                     break
                 failures = 0
                 yield packet
+
+
+class _Last:
+    """The last packet of FFV1 and its picture, which a packet of the same bytes shows again: empty masks do.
+
+    Only a whole keyframe is kept: its picture comes from its packet alone, and decoding it again would leave
+    the decoder as it is.
+    """
+
+    def __init__(self) -> None:
+        self._packet: Packet | None = None
+        self._picture: av.VideoFrame | None = None
+
+    def keep(self, packet: Packet, decoded: list[av.VideoFrame], complaints: list[str]) -> None:
+        self._packet = self._picture = None
+        if len(decoded) == 1 and not complaints:
+            (picture,) = decoded
+            if picture.key_frame and not picture.is_corrupt and picture.pts == packet.pts:
+                self._packet, self._picture = packet, picture
+
+    def picture_of(self, packet: Packet) -> av.VideoFrame | None:
+        """The frame object of before, at this packet's time; None where the packet says something new."""
+        if self._packet is None or self._picture is None or packet.size != self._packet.size:
+            return None
+        if bytes(packet) != bytes(self._packet):
+            return None
+        self._picture.pts = packet.pts
+        return self._picture
 
 
 class _Doubt:

@@ -18,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,7 +51,7 @@ class DeliveredFrame:
 
     @cached_property
     def source(self) -> Picture:
-        """The source's picture: the replaced pixels put back."""
+        """The source's picture: the replaced pixels put back. The master's own where none were."""
         return replace(self.master, self.originals, self.mask_HW > 0)
 
 
@@ -66,12 +67,17 @@ def read_delivery(folder: Path) -> Iterator[DeliveredFrame]:
             raise VaultError(
                 f"{folder}: {MASTER}, {MASK} and {ORIGINALS} differ in length after frame {frame}"
             )
-        yield DeliveredFrame(frame, master[0], master[1], mask[1].planes[0].astype(np.uint8), originals[1])
+        yield DeliveredFrame(frame, master[0], master[1], _grey8(mask[1]), originals[1])
         frame += 1
+
+
+def _grey8(mask: Picture) -> NDArray[np.uint8]:
+    return mask.planes[0].astype(np.uint8, copy=False)
 
 
 def _pictures(path: Path) -> Iterator[tuple[int, Picture]]:
     unpacker = Unpacker()
+    shown: av.VideoFrame | None = None
     with open_film(str(path)) as container:
         decoder = Decoder(container)
         for decoded in decoder.frames():
@@ -79,7 +85,9 @@ def _pictures(path: Path) -> Iterator[tuple[int, Picture]]:
                 raise VaultError(
                     f"{path}: damaged at {decoded.frame.time} s ({(decoder.errors or ['?'])[0]})"
                 )
+            if decoded.frame is not shown:
+                shown, picture = decoded.frame, unpacker.picture(decoded.frame)
             time: Any = decoded.pts if decoded.pts is not None else -1
-            yield int(time), unpacker.picture(decoded.frame)
+            yield int(time), picture
         if decoder.errors:
             raise VaultError(f"{path}: damaged ({decoder.errors[0]})")

@@ -46,13 +46,35 @@ class Ffv1Writer:
         self._stream = _ffv1_stream(self._container, video, layout)
         self._tick = 1 / video.rate
         self._count = 0
+        self._blank: Packet | None = None
 
     def write(self, picture: Picture) -> None:
+        """A picture that is all zero, as many masks are, is encoded once: each packet stands alone (GOP 1),
+        so the next such picture has the same bytes.
+        """
+        if any(plane.any() for plane in picture.planes):
+            self._container.mux(self._encoded(picture))
+        else:
+            self._blank = self._blank or self._encoded(picture)
+            self._container.mux(self._again(self._blank))
+        self._count += 1
+
+    def _encoded(self, picture: Picture) -> Packet:
+        """On one thread FFV1 gives each picture's packet at once."""
         frame = to_frame(picture)
         frame.pts = self._count
         frame.time_base = self._tick
-        self._container.mux(self._stream.encode(frame))
-        self._count += 1
+        (packet,) = self._stream.encode(frame)
+        return packet
+
+    def _again(self, packet: Packet) -> Packet:
+        """The packet for the picture that is written now."""
+        copy: Packet = av.Packet(bytes(packet))
+        copy.stream = self._stream
+        copy.pts = copy.dts = self._count
+        copy.time_base = self._tick
+        copy.is_keyframe = True
+        return copy
 
     def __enter__(self) -> Self:
         return self

@@ -19,7 +19,7 @@ from storage.delivery import (
     read_delivery,
 )
 from storage.errors import StorageError
-from storage.fixity import FrameSum, frame_sum, read_framemd5
+from storage.fixity import FrameSum, frame_md5, frame_sum, read_framemd5
 from storage.master import as_delivered, times_ms
 from storage.probe import probe
 from storage.reel import Chapter, FrameRow, Reel, reel_from_json
@@ -173,7 +173,9 @@ def _frame_problems(
     known: FrameSum | None,
     master_sum: FrameSum,
 ) -> Iterator[str]:
-    if frame_sum(delivered.source.planes).md5 != row.md5:
+    is_untouched = delivered.source is delivered.master
+    source_md5 = master_sum.md5 if is_untouched else frame_md5(delivered.source.planes)
+    if source_md5 != row.md5:
         yield "changed outside the mask, or the replaced pixels are not the source's"
     if delivered.time_ms != time_ms:
         yield f"stands at {delivered.time_ms} ms, the source's at {time_ms} ms"
