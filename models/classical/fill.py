@@ -23,7 +23,7 @@ Index = NDArray[np.intp]
 # Picked pixels that are put together at a time: a whole frame in 4K would take 2 GB.
 _AT_ONCE = 1 << 20
 # Summed weight of all neighbours under which none can be believed; one good neighbour alone has about 1.
-_LOST = 0.05
+LOST = 0.05
 
 
 @dataclass(frozen=True)
@@ -150,35 +150,10 @@ def from_space_where_lost(
     filled: Filled, kept_P: Float, planes_CHW: Float, mask_HW: Mask, hidden_HW: Mask
 ) -> tuple[Filled, Float]:
     """The same, with a smooth continuation of the surroundings where no neighbour could say anything."""
-    lost_P = filled.trust_P < _LOST
+    lost_P = filled.trust_P < LOST
     if not lost_P.any():
         return filled, kept_P
     around_CP = continued(planes_CHW, hidden_HW)[:, mask_HW]
-    return (
-        Filled(
-            np.where(lost_P, around_CP, filled.values_CP), np.where(lost_P, np.float32(0.1), filled.trust_P)
-        ),
-        np.where(lost_P, np.float32(0), kept_P),
-    )
-
-
-def from_around_where_lost(
-    filled: Filled, kept_P: Float, planes_CHW: Float, mask_HW: Mask, hidden_HW: Mask
-) -> tuple[Filled, Float] | None:
-    """`from_space_where_lost` for holes of any size: led on from what is around and from what time has shown.
-
-    None where nothing is whole, neither around nor in time.
-    """
-    lost_P = filled.trust_P < _LOST
-    if not lost_P.any():
-        return filled, kept_P
-    unknown_HW = hidden_HW | mask_HW
-    unknown_HW[mask_HW] = lost_P
-    if unknown_HW.all():
-        return None
-    canvas_CHW = planes_CHW.copy()
-    canvas_CHW[:, mask_HW] = filled.values_CP
-    around_CP = membrane(canvas_CHW, unknown_HW)[:, mask_HW]
     return (
         Filled(
             np.where(lost_P, around_CP, filled.values_CP), np.where(lost_P, np.float32(0.1), filled.trust_P)

@@ -11,19 +11,24 @@ from numpy.typing import NDArray
 
 from models import grain as graining
 from models import motion
-from models.classical import fill
+from models.classical import blend, fill
 from models.classical.detector import Detector
+from models.classical.membrane import membrane
 from models.classical.patch import Patch
 from models.classical.settings import ClassicalSettings
-from models.classical.window import Window
+from models.classical.window import View, Window
 from models.metrics import grown
-from models.restorer import Colour, Defect
+from models.restorer import Colour, Defect, Planes, luma
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
 # Beyond this the slope of the picture is taken for grain, where no neighbour tells them apart.
 _CALM_PX = 2.0
+# A frame of which less shows has no light of its own to go by.
+_MOST_HIDDEN = 0.95
+# What a continuation of the surroundings is worth.
+_GUESSED = np.float32(0.1)
 
 
 @dataclass(frozen=True)
@@ -62,23 +67,59 @@ class Filler:
         frame: the grain's seed.
         """
         view = self._window[number]
-        rows_P, columns_P = np.nonzero(mask_HW)
         damaged_HW = self._detector.suspects(number).blobs.mask_HW | mask_HW
         if view.given_HW is not None:
             damaged_HW |= view.given_HW
         hidden_HW = grown(damaged_HW, 1)
         sources = self._sources(number, hidden_HW)
         self._learn_grain(number, sources, ~hidden_HW)
+        if view.given_HW is not None:
+            return self._large_filling(view, frame, mask_HW, hidden_HW, sources)
+        rows_P, columns_P = np.nonzero(mask_HW)
         filled, kept_P = fill.from_time(view.planes_CHW, rows_P, columns_P, hidden_HW, sources)
-        if view.given_HW is None:
-            filled, kept_P = fill.from_space_where_lost(filled, kept_P, view.planes_CHW, mask_HW, hidden_HW)
-        else:
-            around = fill.from_around_where_lost(filled, kept_P, view.planes_CHW, mask_HW, hidden_HW)
-            if around is None:
-                return None
-            filled, kept_P = around
-        planes = range(len(view.planes_CHW))
-        values_CP = fill.regrained(
+        filled, kept_P = fill.from_space_where_lost(filled, kept_P, view.planes_CHW, mask_HW, hidden_HW)
+        return Filling(mask_HW, self._regrained(filled, kept_P, mask_HW, frame), filled.trust_P)
+
+    def _large_filling(
+        self, view: View, frame: int, mask_HW: Mask, hidden_HW: Mask, sources: list[fill.Source]
+    ) -> Filling | None:
+        """The same for regions of any size, up to all of the frame."""
+        now_CHW, unseen_HW = view.planes_CHW, hidden_HW
+        if float(hidden_HW.mean()) > _MOST_HIDDEN and sources:
+            now_CHW, unseen_HW = blend.stand_in(sources)
+        rows_P, columns_P = np.nonzero(mask_HW)
+        filled, kept_P = fill.from_time(now_CHW, rows_P, columns_P, unseen_HW, sources)
+        canvas_CHW = view.planes_CHW.copy()
+        canvas_CHW[:, mask_HW] = filled.values_CP
+        lost_P = filled.trust_P < fill.LOST
+        unknown_HW = hidden_HW.copy()
+        unknown_HW[mask_HW] = lost_P
+        if unknown_HW.all():
+            return None
+        if lost_P.any():
+            canvas_CHW[:, mask_HW] = np.where(
+                lost_P, membrane(canvas_CHW, unknown_HW)[:, mask_HW], filled.values_CP
+            )
+        trust_P = np.where(lost_P, _GUESSED, filled.trust_P)
+        kept_P = np.where(lost_P, np.float32(0), kept_P)
+        smooth = fill.Filled(canvas_CHW[:, mask_HW], trust_P)
+        rough_CP = self._regrained(smooth, kept_P, mask_HW, frame)
+        share_P = self._grain_share(now_CHW, canvas_CHW, rough_CP, mask_HW, ~unseen_HW)
+        return Filling(mask_HW, smooth.values_CP + share_P * (rough_CP - smooth.values_CP), trust_P)
+
+    def _grain_share(
+        self, now_CHW: Planes, canvas_CHW: Planes, rough_CP: Float, mask_HW: Mask, known_HW: Mask
+    ) -> Float:
+        light_HW = luma(canvas_CHW, self._colour)
+        grain_HW = np.zeros_like(light_HW)
+        grain_HW[mask_HW] = luma(rough_CP[..., None], self._colour)[:, 0] - light_HW[mask_HW]
+        share_HW = blend.grain_share(luma(now_CHW, self._colour), light_HW, grain_HW, mask_HW, known_HW)
+        return share_HW[mask_HW]
+
+    def _regrained(self, filled: fill.Filled, kept_P: Float, mask_HW: Mask, frame: int) -> Float:
+        planes = range(len(filled.values_CP))
+        rows_P, columns_P = np.nonzero(mask_HW)
+        return fill.regrained(
             filled,
             kept_P,
             rows_P,
@@ -90,7 +131,6 @@ class Filler:
             frame,
             self._settings.grain,
         )
-        return Filling(mask_HW, values_CP, filled.trust_P)
 
     def _learn_grain(self, number: int, sources: list[fill.Source], whole_HW: Mask) -> None:
         """Each plane's grain, from how it differs from its two nearest neighbours' mean."""
