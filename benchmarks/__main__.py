@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-_ALL = ("speed", "startup", "memory", "shots", "classical_quality")
+_ALL = ("speed", "startup", "memory", "shots", "classical_quality", "network")
 
 
 def main() -> int:

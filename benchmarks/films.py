@@ -1,10 +1,12 @@
 """Generated films of any size and length for the benchmarks: texture that pans, grain, dirt."""
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from degradation.generator import age
 from degradation.recipe import MEDIUM
@@ -22,7 +24,7 @@ def write_film(path: Path, width: int, height: int, frames: int, shot_frames: in
     everywhere = np.ones((height, width), bool)
     with Ffv1Writer(path, video) as writer:
         for start in range(0, frames, shot_frames):
-            shot = _shot(start, width, height, min(shot_frames, frames - start))
+            shot = moving_shot(start, width, height, min(shot_frames, frames - start))
             for planes_CHW, _ in age(shot, MEDIUM, start):
                 blank = Picture((np.zeros((height, width), np.uint8),), layout)
                 writer.write(merge(blank, planes_CHW, everywhere))
@@ -35,17 +37,14 @@ def write_cuts(path: Path, frames: int, shot_frames: int = 50) -> Path:
     return path
 
 
-def _shot(seed: int, width: int, height: int, frames: int) -> "list[np.ndarray]":  # type: ignore[type-arg]
+def moving_shot(seed: int, width: int, height: int, frames: int) -> Iterator[NDArray[np.float32]]:
+    """A camera panning over texture: planes_CHW, made one at a time."""
     rng = np.random.default_rng(seed)
     large = np.zeros((height + 64, width + 64), np.float32)
     for size in (4, 12, 40, 120):
         layer = rng.standard_normal((size, size * width // height)).astype(np.float32)
         large += cv2.resize(layer, (width + 64, height + 64), interpolation=cv2.INTER_CUBIC) / np.sqrt(size)
     large = 0.5 + 0.18 * (large - large.mean()) / large.std()
-    steps = np.linspace(0, 48, frames)
-    return [
-        np.clip(cv2.getRectSubPix(large, (width, height), (width / 2 + 8 + s, height / 2 + 8 + s / 3)), 0, 1)[
-            None
-        ]
-        for s in steps
-    ]
+    for step in np.linspace(0, 48, frames):
+        place = width / 2 + 8 + step, height / 2 + 8 + step / 3
+        yield np.clip(cv2.getRectSubPix(large, (width, height), place), 0, 1)[None]
