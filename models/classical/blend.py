@@ -44,9 +44,9 @@ def grain_share(now_HW: Float, canvas_HW: Float, grain_HW: Float, mask_HW: Mask,
     """How much of the grain meant for a filling it can take and still be no rougher than the film is.
 
     now: the picture. canvas: with the smooth filling in it. grain: what is to be added. In [0, 1].
-    Motion that is followed badly passes for grain where grain is measured: on four films of 1903 to 1940
-    marked rectangles came out 1.0 to 1.5 times as rough as what they replaced, and now 1.0 to 1.1 times. The
-    film's calmest spots of each brightness say how rough it may be.
+    Motion that is followed badly passes for grain where grain is measured: rectangles marked on four films of
+    1903 to 1940 came out 1.0 to 1.5 times as rough as what they replaced. By the film's calmest spots of each
+    brightness they are 1.0 to 1.1 times as rough.
     """
     calm_B = _calmest(now_HW, known_HW)
     if calm_B is None:

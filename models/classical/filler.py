@@ -71,6 +71,8 @@ class Filler:
         if view.given_HW is not None:
             damaged_HW |= view.given_HW
         hidden_HW = grown(damaged_HW, 1)
+        if float(hidden_HW.mean()) > _MOST_HIDDEN:  # soft rims are the lesser evil
+            hidden_HW = damaged_HW
         sources = self._sources(number, hidden_HW)
         self._learn_grain(number, sources, ~hidden_HW)
         if view.given_HW is not None:
@@ -143,7 +145,10 @@ class Filler:
             if nearest:
                 there = [motion.warp(source.planes_CHW[c], source.flow_HW2) for source in nearest]
                 expected_HW = np.mean(there, axis=0, dtype=np.float32)
-                expected_HW += np.median((plane_HW - expected_HW)[::4, ::4])
+                gap = (plane_HW - expected_HW)[::4, ::4]
+                if view.given_HW is not None:
+                    gap = gap[~view.given_HW[::4, ::4]]
+                expected_HW += np.median(gap) if gap.size else 0
             else:
                 expected_HW = cv2.GaussianBlur(plane_HW, (0, 0), _CALM_PX)
             newer = graining.measure(plane_HW, view.luma_HW, expected_HW, quiet_HW)

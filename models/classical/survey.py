@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.motion import proxy_scale, shrink
-from models.restorer import Footage, Planes, luma
+from models.restorer import Colour, Footage, Planes, luma
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -23,6 +23,8 @@ Mask = NDArray[np.bool_]
 _SIZE_PX = 320
 _LONGEST_RUN = 4
 _HISTORY_PAIRS = 15
+# Of a frame: less unmarked picture tells nothing of two frames' likeness.
+_LEAST_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -34,29 +36,38 @@ class Shown:
     """What was marked in it from outside; None where nothing was."""
 
 
+@dataclass(frozen=True)
+class _Small:
+    """A frame's lightness, shrunken, and what of it was marked."""
+
+    light_hw: Float
+    marked_hw: Mask | None
+
+
 def repeats(footage: Footage) -> list[bool]:
     """For each frame, whether it shows the frame before it again.
 
     A repeat differs from its original by far less than neighbours in this part of the shot do, everywhere; a
-    still scene, where all frames are alike, has repeats only where nothing at all changed.
+    still scene, where all frames are alike, has repeats only where nothing at all changed. What was
+    marked in a frame says nothing: burnt frames would make all others look alike.
     """
-    means, peaks = [], []
-    previous: Float | None = None
-    for planes_CHW in footage:
-        light_HW = luma(planes_CHW, footage.colour)
-        small_hw = shrink(light_HW, proxy_scale(light_HW.shape, _SIZE_PX))
+    means: list[float] = []
+    peaks: list[float] = []
+    previous: _Small | None = None
+    for shown in _frames(footage):
+        small = _small(shown, footage.colour)
         if previous is not None:
-            gap = np.abs(small_hw - previous)
-            means.append(float(gap.mean()))
-            peaks.append(float(np.percentile(gap, 99.9)))
-        previous = small_hw
+            gap = _gap(previous, small)
+            means.append(float(gap.mean()) if gap.size else np.nan)
+            peaks.append(float(np.percentile(gap, 99.9)) if gap.size else np.nan)
+        previous = small
     again = [False]
     run = 0
     for pair, (mean, peak) in enumerate(zip(means, peaks, strict=True)):
         first = max(0, pair - _HISTORY_PAIRS // 2)
         # The upper quartile: where every frame is printed twice, the median pair is a repeat.
-        usual_mean = float(np.percentile(means[first : first + _HISTORY_PAIRS], 75))
-        usual_peak = float(np.percentile(peaks[first : first + _HISTORY_PAIRS], 75))
+        usual_mean = _upper_quartile(means[first : first + _HISTORY_PAIRS])
+        usual_peak = _upper_quartile(peaks[first : first + _HISTORY_PAIRS])
         same = mean < 0.05 / 255 or (mean < 0.3 * usual_mean and peak < 0.4 * usual_peak)
         run = run + 1 if same else 0
         if run >= _LONGEST_RUN:  # a freeze, not a repeat: bounded, so that it is never held whole
@@ -68,11 +79,40 @@ def repeats(footage: Footage) -> list[bool]:
 def grouped(footage: Footage, again: list[bool]) -> Iterator[list[Shown]]:
     """The shot's frames with each one's repeats beside it: lists of one to `_LONGEST_RUN`."""
     group: deque[Shown] = deque()
-    given = footage.given.read() if footage.given else repeat(None, footage.frame_count)
-    for planes_CHW, given_HW, is_repeat in zip(footage, given, again, strict=True):
+    for shown, is_repeat in zip(_frames(footage), again, strict=True):
         if group and not is_repeat:
             yield list(group)
             group.clear()
-        group.append(Shown(planes_CHW, given_HW if given_HW is not None and given_HW.any() else None))
+        group.append(shown)
     if group:
         yield list(group)
+
+
+def _frames(footage: Footage) -> Iterator[Shown]:
+    given = footage.given.read() if footage.given else repeat(None, footage.frame_count)
+    for planes_CHW, given_HW in zip(footage, given, strict=True):
+        yield Shown(planes_CHW, given_HW if given_HW is not None and given_HW.any() else None)
+
+
+def _small(shown: Shown, colour: Colour) -> _Small:
+    light_HW = luma(shown.planes_CHW, colour)
+    scale = proxy_scale(light_HW.shape, _SIZE_PX)
+    marked_hw = None
+    if shown.given_HW is not None:
+        marked_hw = shrink(shown.given_HW.astype(np.float32), scale) > 0
+    return _Small(shrink(light_HW, scale), marked_hw)
+
+
+def _gap(one: _Small, other: _Small) -> Float:
+    """How far two pictures differ where neither is marked; nothing where next to none of them is left."""
+    gap_hw: Float = np.abs(other.light_hw - one.light_hw)
+    marked = [small.marked_hw for small in (one, other) if small.marked_hw is not None]
+    if not marked:
+        return gap_hw
+    gap: Float = gap_hw[~np.logical_or.reduce(marked)]
+    return gap if gap.size > _LEAST_SHARE * gap_hw.size else gap[:0]
+
+
+def _upper_quartile(values: list[float]) -> float:
+    known = [value for value in values if not np.isnan(value)]
+    return float(np.percentile(known, 75)) if known else np.nan
