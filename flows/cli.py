@@ -168,8 +168,8 @@ def _request(options: argparse.Namespace) -> "RestoreRequest":
         rate = Fraction(options.rate) if options.rate else None
     except (ValueError, ZeroDivisionError) as error:
         raise RequestError(f"--rate {options.rate}: write frames a second, like 18 or 24000/1001") from error
-    find_sources(options.sources)
-    return RestoreRequest(
+    reels = find_sources(options.sources)
+    request = RestoreRequest(
         options.vault,
         options.restorer,
         options.mode,
@@ -181,6 +181,8 @@ def _request(options: argparse.Namespace) -> "RestoreRequest":
         mask_dark=options.mask_dark,
         whole_frame=options.whole_frame,
     )
+    request.check_reels(len(reels))
+    return request
 
 
 def _print_outcomes(outcomes: Sequence["ReelOutcome"], as_json: bool) -> int:

@@ -142,13 +142,15 @@ class Filler:
             quiet_HW &= source.lost_HW < 1.0
         view = self._window[number]
         for c, plane_HW in enumerate(view.planes_CHW):
+            expected_HW: Float
             if nearest:
                 there = [motion.warp(source.planes_CHW[c], source.flow_HW2) for source in nearest]
                 expected_HW = np.mean(there, axis=0, dtype=np.float32)
                 gap = (plane_HW - expected_HW)[::4, ::4]
                 if view.given_HW is not None:
                     gap = gap[~view.given_HW[::4, ::4]]
-                expected_HW += np.median(gap) if gap.size else 0
+                if gap.size:
+                    expected_HW += np.median(gap)
             else:
                 expected_HW = cv2.GaussianBlur(plane_HW, (0, 0), _CALM_PX)
             newer = graining.measure(plane_HW, view.luma_HW, expected_HW, quiet_HW)
