@@ -57,21 +57,17 @@ def flow_estimator(
     if name == "dis":
         return Dis(MotionSettings(proxy_px=proxy_px))
     size, path = _size(name), flow_weights(name, weights)
+    iterations = _iterations(name, iterations)
     from models.raft import Raft  # torch takes seconds to import
 
     assert path is not None, "every estimator but DIS has weights"
-    return Raft.trained(size, path, _iterations(name, iterations), proxy_px, device)
+    return Raft.trained(size, path, _trained_name(name, iterations, path), iterations, proxy_px, device)
 
 
 def flow_name(name: FlowName, weights: Path | None = None, iterations: int | None = None) -> str:
     """The `name` of the estimator that these would give, found without torch. Raises as `flow_estimator`."""
     path = flow_weights(name, weights)
-    return name if path is None else trained_name(name, _iterations(name, iterations), sha256_of(path))
-
-
-def trained_name(name: str, iterations: int, sha256: str) -> str:
-    """What a trained network's estimator is called."""
-    return f"{name} {sha256[:16]} x{iterations}"
+    return name if path is None else _trained_name(name, _iterations(name, iterations), path)
 
 
 def flow_weights(name: FlowName, weights: Path | None = None) -> Path | None:
@@ -92,6 +88,10 @@ def flow_weights(name: FlowName, weights: Path | None = None) -> Path | None:
             "name another file as flow_weights, or use dis, which needs none"
         )
     return cached
+
+
+def _trained_name(name: FlowName, iterations: int, weights: Path) -> str:
+    return f"{name} {sha256_of(weights)[:16]} x{iterations}"
 
 
 def _size(name: str) -> Literal["small", "large"]:

@@ -17,9 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.optical_flow import raft_large, raft_small
 
-from models.checkpoint import not_finite, read_state, sha256_of
+from models.checkpoint import not_finite, read_state
 from models.errors import WeightsError
-from models.flow import trained_name
 from models.motion import Byte, Float, Pair, proxy_scale, round_trip, shrink
 
 Size = Literal["small", "large"]
@@ -64,14 +63,15 @@ class Raft:
         self._device = device
 
     @classmethod
-    def trained(cls, size: Size, weights: Path, iterations: int, proxy_px: int, device: str) -> "Raft":
+    def trained(
+        cls, size: Size, weights: Path, name: str, iterations: int, proxy_px: int, device: str
+    ) -> "Raft":
         """With weights of torchvision's or the authors' own naming, from a .pth or .safetensors file.
 
-        Raises WeightsError for a file that does not hold them.
+        name: what cards call it. Raises WeightsError for a file that does not hold them.
         """
         network = _network(size)
         network.load_state_dict(_named_here(weights, read_state(weights, "state_dict"), network))
-        name = trained_name(f"raft-{size}", iterations, sha256_of(weights))
         return cls(network, name, iterations, proxy_px, device)
 
     @classmethod

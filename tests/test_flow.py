@@ -176,7 +176,7 @@ def test_published_weights_are_taken_whole(size: Size, prefix: str, tmp_path: Pa
     published = _published(size, prefix)
     others = {"conv_last.weight": torch.zeros(3)} if prefix.startswith("spynet") else {}
     torch.save({**published, **others}, tmp_path / "raft.pth")
-    raft = Raft.trained(size, tmp_path / "raft.pth", 2, 128, "cpu")
+    raft = Raft.trained(size, tmp_path / "raft.pth", "raft", 2, 128, "cpu")
     own = raft._network.state_dict()
     assert sorted(weight.double().sum().item() for weight in own.values()) == sorted(
         weight.double().sum().item() for name, weight in published.items() if ".norm3." not in name

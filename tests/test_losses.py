@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from models import objective as objectives
-from models.discriminator import TemporalPatchGAN
-from models.losses import (
+from models.neural.evidence import CHANNELS
+from models.neural.reweave import Reweave
+from models.training import objective as objectives
+from models.training.discriminator import TemporalPatchGAN
+from models.training.losses import (
     charbonnier,
     hinge_discriminator,
     hinge_generator,
@@ -18,9 +20,7 @@ from models.losses import (
     spread_loss,
     temporal_difference,
 )
-from models.neural.evidence import CHANNELS
-from models.neural.reweave import Reweave
-from models.objective import Objective, Trial, judge
+from models.training.objective import Objective, Trial, judge
 
 AUTOCAST = pytest.mark.parametrize("half", [False, True], ids=["fp32", "bf16 autocast"])
 

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models.backbone import BackboneError, load_backbone
 from models.metrics.lpips import Lpips, find_lpips
-from models.perceptual import OURS, PAPER, Perceptual, find_perceptual
+from models.training.perceptual import OURS, PAPER, Perceptual, find_perceptual
 
 GAIN = 1.1
 

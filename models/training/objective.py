@@ -9,8 +9,15 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from models.losses import charbonnier, hinge_generator, l1, mask_loss, spread_loss, temporal_difference
-from models.perceptual import Perceptual
+from models.training.losses import (
+    charbonnier,
+    hinge_generator,
+    l1,
+    mask_loss,
+    spread_loss,
+    temporal_difference,
+)
+from models.training.perceptual import Perceptual
 
 
 @dataclass(frozen=True)
