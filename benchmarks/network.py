@@ -161,7 +161,7 @@ def _restored(bundle: Bundle, footage: Footage, plan: Plan) -> Float:
     way = ReweaveWay(network, compute, "grey")
     rows, columns = np.nonzero(np.ones((footage.height, footage.width), bool))
     frames = []
-    for sight, prepared, answer in Stream(way, compute, plan).answers(sights(footage, flow_estimator("dis"))):
+    for sight, prepared, answer in Stream(way, plan).answers(sights(footage, flow_estimator("dis"))):
         values, _ = way.values(sight, prepared, answer[:, : footage.height, : footage.width], rows, columns)
         frames.append(values.reshape(footage.height, footage.width))
     return np.stack(frames)

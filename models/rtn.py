@@ -96,6 +96,13 @@ class RTN(nn.Module):
         """Takes the weights of a published checkpoint's `netG`; ValueError tells what does not fit."""
         self.load_state_dict(from_published(state, self.state_dict()))
 
+    def compute_in(self, dtype: torch.dtype) -> None:
+        """Carries states in this type from now on; the decoder stays in float32, in half precision it would
+        round the picture itself to 8 bits. Frames must be of this type for steps, states of float32 to be
+        decoded."""
+        self.to(dtype)
+        self.decoder.float()
+
     def forward(
         self, frames_NTCHW: Tensor, forward_flow_NT2HW: Tensor, backward_flow_NT2HW: Tensor
     ) -> RTNOutput:
@@ -215,12 +222,10 @@ class RecurrentPass(nn.Module):
             return self.refiner(encoded_NSHW), mask_N1HW
         # One warp for both; of the neighbour's frame only the first channel is looked at.
         carried = warp(torch.cat([state_NSHW, neighbour_NCHW[:, :1]], 1), flow_N2HW)
-        carried_NSHW, neighbour_N1HW = carried[:, :-1].to(encoded_NSHW.dtype), carried[:, -1:]
+        carried_NSHW, neighbour_N1HW = carried[:, :-1], carried[:, -1:]
         mask_N1HW = self._mask(carried_NSHW, encoded_NSHW, (neighbour_N1HW - frame_NCHW[:, :1]).abs())
         # mask * carried + (1 - mask) * encoded
-        return self.refiner(
-            torch.lerp(encoded_NSHW, carried_NSHW, mask_N1HW.to(encoded_NSHW.dtype))
-        ), mask_N1HW
+        return self.refiner(torch.lerp(encoded_NSHW, carried_NSHW, mask_N1HW)), mask_N1HW
 
     def _mask(self, carried_NSHW: Tensor, encoded_NSHW: Tensor, residual_N1HW: Tensor) -> Tensor:
         evidence = torch.cat([carried_NSHW, encoded_NSHW, residual_N1HW], 1)

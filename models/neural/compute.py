@@ -1,13 +1,16 @@
 """Where a network runs and in what precision."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.neural.precision import Precision
+from models.neural.reweave import Reweave
+from models.rtn import RTN
+
+NetworkT = TypeVar("NetworkT", bound=RTN | Reweave)
 
 
 @dataclass(frozen=True)
@@ -36,23 +39,18 @@ class Compute:
         kind = torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type
         return f"{kind} {str(self.dtype).removeprefix('torch.')}"
 
-    def ready(self, network: nn.Module) -> nn.Module:
-        """The network on this device, for inference, with its weights in the order that convolutions like."""
+    def ready(self, network: NetworkT) -> NetworkT:
+        """The network on this device, for inference in this precision, with its weights in the order that
+        convolutions like."""
         network.eval().requires_grad_(False).to(self.device)
-        return network.to(memory_format=torch.channels_last)
+        network.compute_in(self.dtype)
+        ordered: Any = network
+        ordered.to(memory_format=torch.channels_last)
+        return network
 
-    def taken(self, array: Tensor) -> Tensor:
-        """A tensor on this device; four dimensions in channels-last."""
-        if array.ndim == 4:
-            return array.to(self.device).contiguous(memory_format=torch.channels_last)
-        return array.to(self.device)
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Inference within the block: no gradients, this precision."""
-        half = self.dtype != torch.float32
-        with torch.inference_mode(), torch.autocast(self.device.type, self.dtype, enabled=half):
-            yield
+    def taken(self, array_NCHW: Tensor) -> Tensor:
+        """A tensor on this device, in channels-last, its type as it is."""
+        return array_NCHW.to(self.device).contiguous(memory_format=torch.channels_last)
 
 
 def _has_bf16() -> bool:

@@ -72,7 +72,7 @@ class NeuralRestorer:
         height, width = footage.height, footage.width
         plan = Plan.fitting(*padded_size(height, width), way.cost, self._use.budget_bytes)
         compositor = Compositor(way, footage.colour, self._settings, self._use.whole)
-        stream = Stream(way, self._compute, plan)
+        stream = Stream(way, plan)
         alone = footage.given is not None and footage.given.use == "replace"
         for sight, prepared, padded_KHW in stream.answers(sights(footage, self._flow())):
             answer_KHW = padded_KHW[:, :height, :width]

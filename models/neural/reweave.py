@@ -127,6 +127,12 @@ class Reweave(nn.Module):
         """The configuration, as it is written beside weights."""
         return asdict(self.config)
 
+    def compute_in(self, dtype: torch.dtype) -> None:
+        """Computes in this type from now on, but for the last convolution, whose eight bits of mantissa would
+        be seen in a picture of ten. Inputs must be of this type."""
+        self.to(dtype)
+        self.head.float()
+
     def look(self, evidence_NEhw: Tensor, to_previous_N2qr: Tensor, to_next_N2qr: Tensor) -> Look:
         """What is kept of a frame; needs no other frame but those the evidence was made of."""
         fine = F.leaky_relu(self.fine_in(evidence_NEhw), _SLOPE)
@@ -155,7 +161,6 @@ class Reweave(nn.Module):
         drawn = torch.cat([F.pixel_shuffle(self.up(joined), 2), here.fine_NChw], 1)
         drawn = F.leaky_relu(self.draw_in(drawn), _SLOPE)
         drawn = drawn + F.leaky_relu(self.draw_mix(drawn), _SLOPE)
-        # Eight bits of mantissa would be seen in a picture of ten.
         with torch.autocast(drawn.device.type, enabled=False):
             told_N6HW = F.pixel_shuffle(self.head(drawn.float()), 2)
         return Finding(

@@ -16,7 +16,7 @@ from models.classical.fill import sample
 from models.neural import evidence as evidences
 from models.neural.compute import Compute
 from models.neural.evidence import Evidence, Neighbour
-from models.neural.reweave import SOURCES, Look, Reweave
+from models.neural.reweave import SOURCES, Finding, Look, Reweave
 from models.neural.sight import Mask, Sight, View
 from models.neural.tiles import Area
 from models.neural.way import Cost
@@ -36,8 +36,8 @@ class Looked(NamedTuple):
     """What is kept of an area of a frame."""
 
     look: Look
-    gaps_N2HW: Tensor
-    """How this frame's luma differs from either neighbour's, brought here."""
+    gaps_N8hw: Tensor
+    """How this frame's luma differs from either neighbour's, brought here; sub-pixels in channels."""
 
 
 class ReweaveWay:
@@ -75,8 +75,10 @@ class ReweaveWay:
             flows = [np.stack([flow[0], _mirrored_flow(flow[0])]) for flow in flows]
         planes_NEhw = self._compute.taken(torch.from_numpy(np.stack(views)))
         to_previous, to_next = (self._compute.taken(torch.from_numpy(flow)) for flow in flows)
-        gaps_N2HW = torch.nn.functional.pixel_shuffle(planes_NEhw[:, 4:12], 2) / evidences.GAIN
-        return Looked(self._network.look(planes_NEhw, to_previous, to_next), gaps_N2HW)
+        gaps_N8hw = planes_NEhw[:, 4:12] / evidences.GAIN
+        return Looked(
+            self._network.look(planes_NEhw.to(self._compute.dtype), to_previous, to_next), gaps_N8hw
+        )
 
     def backward(self, look: Looked, state: Tensor | None) -> Tensor:
         return self._network.backward_step(look.look, state)
@@ -86,21 +88,17 @@ class ReweaveWay:
 
     def answer(self, look: Looked, backward: Tensor, forward: Tensor) -> Float:
         both = self._network.find(look.look, backward, forward)
+        change_N1HW = _change(both, look)
+        # What either way says alone, in one batch.
         coarse = look.look.coarse_NCqr
-        change_N1HW = _change(both.mixture_NKHW, both.added_N1HW, look)
-        others = [
-            _change(one_way.mixture_NKHW, one_way.added_N1HW, look)
-            for one_way in (
-                self._network.find(look.look, backward, coarse),
-                self._network.find(look.look, coarse, forward),
-            )
-        ]
-        doubt_N1HW = (others[0] - others[1]).abs()
+        twice = Look(*(torch.cat([kept, kept]) for kept in look.look))
+        alone = self._network.find(twice, torch.cat([backward, coarse]), torch.cat([coarse, forward]))
+        back_N1HW, forth_N1HW = _change(alone, look).chunk(2)
         told_NKHW = torch.cat(
             [
                 both.logit_N1HW.sigmoid(),
                 both.spread_N1HW.clamp(max=0).exp(),
-                doubt_N1HW,
+                (back_N1HW - forth_N1HW).abs(),
                 both.mixture_NKHW[:, 1:],
                 both.added_N1HW,
                 change_N1HW,
@@ -148,9 +146,12 @@ class ReweaveWay:
         return slice(0, planes if self._colour == "rgb" else 1)
 
 
-def _change(mixture_NKHW: Tensor, added_N1HW: Tensor, look: Looked) -> Tensor:
-    """What a mixture makes of the frame's luma, as a change of it."""
-    return added_N1HW - (mixture_NKHW[:, 1:] * look.gaps_N2HW).sum(1, keepdim=True)
+def _change(finding: Finding, look: Looked) -> Tensor:
+    """What a finding makes of the frame's luma, as a change of it; of one batch or of two."""
+    gaps_N2HW = torch.nn.functional.pixel_shuffle(look.gaps_N8hw, 2)
+    times = len(finding.added_N1HW) // len(gaps_N2HW)
+    gaps_N2HW = gaps_N2HW.repeat(times, 1, 1, 1)
+    return finding.added_N1HW - (finding.mixture_NKHW[:, 1:] * gaps_N2HW).sum(1, keepdim=True)
 
 
 def _flow(neighbour: Neighbour | None, area: Area) -> Float:

@@ -114,10 +114,8 @@ class RTNWay:
         return self._step(self._network.forward_step, look, look.before, state)
 
     def answer(self, look: Looked, backward: Tensor, forward: Tensor) -> Float:
-        # In half precision the picture itself would be rounded to 8 bits.
-        with torch.autocast(look.luma_N1hw.device.type, enabled=False):
-            frame = _grey(look.luma_N1hw, self._network.config.frame_channels)
-            restored_NChw = self._network.decode(backward.float(), forward.float(), frame)
+        frame = self._frame(look.luma_N1hw)
+        restored_NChw = self._network.decode(backward.float(), forward.float(), frame)
         change = (restored_NChw[:, :1] - look.luma_N1hw) / 2
         gaps = [
             (look.luma_N1hw - warp(side.luma_N1hw, side.flow_N2hw, "border")) / 2
@@ -144,11 +142,15 @@ class RTNWay:
         return values_CP, np.zeros(rows_P.shape, np.float32)
 
     def _step(self, step: Step, look: Looked, beside: Beside | None, state: Tensor | None) -> Tensor:
-        channels = self._network.config.frame_channels
-        frame = _grey(look.luma_N1hw, channels)
+        dtype = self._compute.dtype
+        frame = self._frame(look.luma_N1hw.to(dtype))
         if beside is None or state is None:  # a pass starts here
             return step(frame, None, None, None)[0]
-        return step(frame, _grey(beside.luma_N1hw, channels), beside.flow_N2hw, state)[0]
+        return step(frame, self._frame(beside.luma_N1hw.to(dtype)), beside.flow_N2hw, state)[0]
+
+    def _frame(self, luma_N1hw: Tensor) -> Tensor:
+        """As RTN takes it: grey in every channel."""
+        return luma_N1hw.expand(-1, self._network.config.frame_channels, -1, -1)
 
     def _luma(self, luma_HW: Float, area: Area) -> Tensor:
         luma_hw = luma_HW[area.rows, area.columns] * 2 - 1
@@ -162,10 +164,6 @@ class RTNWay:
         mirrored_2hw = flow_2hw[:, :, ::-1] * np.array([-1, 1], np.float32)[:, None, None]
         views = [flow_2hw, mirrored_2hw][: self._opinions]
         return Beside(self._luma(luma_HW, area), self._compute.taken(torch.from_numpy(np.stack(views))))
-
-
-def _grey(luma_N1hw: Tensor, channels: int) -> Tensor:
-    return luma_N1hw.expand(-1, channels, -1, -1)
 
 
 def _damage(change: Tensor, gaps: list[Tensor]) -> tuple[Tensor, Tensor]:

@@ -15,10 +15,10 @@ from itertools import islice
 from typing import Generic
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.neural.compute import Compute
 from models.neural.sight import SIDE, Sight
 from models.neural.tiles import Area, Canvas, areas
 from models.neural.way import Cost, LookT, PreparedT, Way
@@ -76,8 +76,8 @@ class _Seen(Generic[PreparedT, LookT]):
 class Stream(Generic[PreparedT, LookT]):
     """One walk through one shot."""
 
-    def __init__(self, way: Way[PreparedT, LookT], compute: Compute, plan: Plan) -> None:
-        self._way, self._compute, self._plan = way, compute, plan
+    def __init__(self, way: Way[PreparedT, LookT], plan: Plan) -> None:
+        self._way, self._plan = way, plan
         self._states: list[Tensor | None] = [None] * len(plan.areas)
 
     def answers(self, sights: Iterator[Sight]) -> Iterator[tuple[Sight, PreparedT, Float]]:
@@ -111,7 +111,7 @@ class Stream(Generic[PreparedT, LookT]):
         way, area = self._way, self._plan.areas[number]
         looks: deque[LookT] = deque()
         later: list[Tensor] = []
-        with self._compute.running():
+        with torch.inference_mode():
             for seen in held:
                 look = way.look(seen.prepared, area) if seen.look is None else seen.look
                 looks.append(look)
@@ -123,7 +123,7 @@ class Stream(Generic[PreparedT, LookT]):
                 if n < ready:
                     later.append(state)
         for _ in range(ready):
-            with self._compute.running():
+            with torch.inference_mode():
                 look = looks.popleft()
                 self._states[number] = state = way.forward(look, self._states[number])
                 answer_Khw = way.answer(look, later.pop(), state)
