@@ -12,10 +12,9 @@ and by OpenCV's inpainting given the PERFECT mask.
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import av
 import cv2
@@ -24,11 +23,10 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.stages import told_apart
 from degradation.generator import age
 from degradation.lookalikes import LOOKALIKES, with_lookalike
 from degradation.recipe import MEDIUM, Contaminants, Flicker, Grain, Recipe, Scratches, Weave
-from models.classical import fill, scratches, survey, window
-from models.classical.detector import Detector
 from models.classical.restorer import ClassicalRestorer
 from models.metrics import Detection, compare, psnr, squared_error
 from models.restorer import Footage
@@ -150,34 +148,12 @@ def touched(clean: list[Planes]) -> tuple[float, float]:
 
 def stages(clean: list[Planes]) -> dict[str, float]:
     """Milliseconds per frame by stage, on a dirty clip; the rest is copying and laying patches."""
-    spent: dict[str, float] = {}
-    undo: list[Callable[[], None]] = []
-
-    def timed(owner: Any, name: str, stage: str) -> None:
-        inner = getattr(owner, name)
-
-        def outer(*args: Any, **kwargs: Any) -> Any:
-            start = time.perf_counter()
-            try:
-                return inner(*args, **kwargs)
-            finally:
-                spent[stage] = spent.get(stage, 0.0) + time.perf_counter() - start
-
-        setattr(owner, name, outer)
-        undo.append(lambda: setattr(owner, name, inner))
-
-    timed(window.Window, "arrive", "motion")
-    timed(Detector, "_look", "detect")
-    timed(scratches, "lines", "lines")
-    timed(fill, "from_time", "repair")
-    timed(survey, "shrink", "survey")
     damaged = [frame for frame, _ in age(clean, RECIPES["aged"], 7)]
-    start = time.perf_counter()
-    list(ClassicalRestorer().restore(footage(damaged)))
-    spent["all"] = time.perf_counter() - start
-    for step in undo:
-        step()
-    return {stage: 1000 * seconds / len(clean) for stage, seconds in spent.items()}
+    with told_apart() as spent:
+        start = time.perf_counter()
+        list(ClassicalRestorer().restore(footage(damaged)))
+        whole = time.perf_counter() - start
+    return {stage: 1000 * seconds / len(clean) for stage, seconds in {**spent, "all": whole}.items()}
 
 
 def clips(options: argparse.Namespace) -> Iterator[tuple[str, list[Planes]]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -62,7 +63,8 @@ class SheetPainter:
         rgb = display(to_frame(picture), self._reformatter, video.matrix, video.full_range)
         height = round(_WIDTH_PX * picture.height / picture.width / float(video.sample_aspect))
         small = cv2.resize(rgb, (_WIDTH_PX, max(1, height)), interpolation=cv2.INTER_AREA)
-        return np.ascontiguousarray(small[..., ::-1])
+        turned: NDArray[Any] = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
+        return turned
 
 
 def sheet_name(shot: int) -> str:
