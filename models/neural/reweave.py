@@ -1,11 +1,11 @@
 """Reweave: our restoration network. It finds damage and weaves the picture beneath from both neighbours.
 
 Like RTN it carries a hidden state through the shot in both directions, fuses it under a learnt mask and lets
-windows of attention look at it. What differs: evidence from both sides at once, so that revealed ground is
-not taken for dirt; a mask head that is taught with true masks; the state at a quarter of the picture's size,
-where nothing is lost, for pixels are picked at full size; and a picture that is not painted but *picked*, a
-mixture of this frame and its two neighbours plus a small correction, so that grain and detail stay the
-film's own.
+windows of attention look at it. What differs: a state that is only ever mixed with what is new, so that it
+fades in a known time; evidence from both sides at once, so that revealed ground is not taken for dirt; a mask
+head that is taught with true masks; the state at a quarter of the picture's size, where nothing is lost, for
+pixels are picked at full size; and a picture that is not painted but *picked*, a mixture of this frame and
+its two neighbours plus a small correction, so that grain and detail stay the film's own.
 
 Shape suffixes: N items, T frames, E channels of evidence, C hidden channels, K sources of the mixture (this
 frame, the one before, the one after), H rows, W columns of the padded picture; h, w of half its size; q, r of
@@ -32,8 +32,9 @@ SOURCES = 3
 _SLOPE = 0.1
 # Damage covers about one pixel in a hundred: the mask head starts from there, not from one half.
 _FIRST_LOGIT = -4.6
-# At most this share of a state is handed on, so that what is remembered fades: after seven frames a
-# thirty-fifth at most, and a way back that starts seven frames late arrives all but equal.
+# At most this share of a state is handed on, and nothing is done to it on the way: what is remembered of a
+# frame counts for a thirty-fifth at most seven frames later, whatever the weights, and a way back that starts
+# seven frames late arrives all but equal.
 _HANDED_ON = 0.6
 
 
@@ -49,11 +50,11 @@ class ReweaveConfig:
     """Attention heads."""
     look_blocks: int = 2
     """Swin blocks that look at a frame before anything is carried."""
-    carry_blocks: int = 2
-    """Swin blocks of each direction's recurrence."""
+    view_blocks: int = 2
+    """Swin blocks that look at what either direction has carried here."""
 
     def __post_init__(self) -> None:
-        if min(self.channels, self.fine_channels, self.look_blocks, self.carry_blocks) < 1:
+        if min(self.channels, self.fine_channels, self.look_blocks, self.view_blocks) < 1:
             raise ValueError("a network needs channels and blocks")
         if self.channels % self.heads:
             raise ValueError(f"{self.channels} channels do not divide among {self.heads} heads")
@@ -148,11 +149,19 @@ class Reweave(nn.Module):
         """The state of the way from the shot's start, at this frame; `earlier` is the frame before's."""
         return cast(Tensor, self.carry_on(here.coarse_NCqr, earlier_NCqr, here.to_previous_N2qr))
 
-    def find(self, here: Look, backward_NCqr: Tensor, forward_NCqr: Tensor) -> Finding:
-        """What the network says of a frame that both ways have reached.
+    def backward_view(self, state_NCqr: Tensor) -> Tensor:
+        """What the network makes of a state of the way back, for `find`."""
+        return cast(Tensor, self.carry_back.view(state_NCqr))
 
-        For what one way alone says, give `here.coarse_NCqr` as the other's state: training drops either way
-        now and then, so that this is nothing new to the network.
+    def forward_view(self, state_NCqr: Tensor) -> Tensor:
+        """What the network makes of a state of the way forward, for `find`."""
+        return cast(Tensor, self.carry_on.view(state_NCqr))
+
+    def find(self, here: Look, backward_NCqr: Tensor, forward_NCqr: Tensor) -> Finding:
+        """What the network says of a frame, by the views that both ways have of it.
+
+        For what one way alone says, give `here.coarse_NCqr` in place of the other's view: training drops
+        either now and then, so that this is nothing new to the network.
         """
         joined = F.leaky_relu(
             self.join(torch.cat([backward_NCqr, forward_NCqr, here.coarse_NCqr], 1)), _SLOPE
@@ -170,19 +179,19 @@ class Reweave(nn.Module):
             told_N6HW[:, 2 + SOURCES :],
         )
 
-    def forward(
-        self, evidence_NTEhw: Tensor, to_previous_NT2qr: Tensor, to_next_NT2qr: Tensor
-    ) -> list[Finding]:
-        """A whole clip, as training sees it: one finding a frame."""
+    def forward(self, evidence_NTEhw: Tensor, to_previous_NT2qr: Tensor, to_next_NT2qr: Tensor) -> Finding:
+        """Whole clips, as training sees them: a finding whose tensors have N * T items, clip by clip.
+
+        All but the handing on is done for all frames at once: it needs no neighbour.
+        """
         count, frames = evidence_NTEhw.shape[:2]
-        # One batch of all frames: looking needs no neighbour.
         looked = self.look(
             evidence_NTEhw.flatten(0, 1), to_previous_NT2qr.flatten(0, 1), to_next_NT2qr.flatten(0, 1)
         )
         split = [tensor.reshape(count, frames, *tensor.shape[1:]).unbind(1) for tensor in looked]
         looks = [Look(*parts) for parts in zip(*split, strict=True)]
-        later: list[Tensor] = []
         state: Tensor | None = None
+        later: list[Tensor] = []
         for here in reversed(looks):
             state = self.backward_step(here, state)
             later.append(state)
@@ -190,7 +199,9 @@ class Reweave(nn.Module):
         for here in looks:
             state = self.forward_step(here, state)
             earlier.append(state)
-        return [self.find(*three) for three in zip(looks, reversed(later), earlier, strict=True)]
+        backward = self.backward_view(torch.stack(later[::-1], 1).flatten(0, 1))
+        forward = self.forward_view(torch.stack(earlier, 1).flatten(0, 1))
+        return self.find(looked, backward, forward)
 
     def _begin(self) -> None:
         for module in self.modules():
@@ -205,26 +216,23 @@ class Reweave(nn.Module):
             self.head.bias[:4] = _FIRST_LOGIT
             self.head.bias[-4:] = -4.0
             self.head.weight[4 * (1 + SOURCES) : 4 * (2 + SOURCES)].zero_()
-            # A state is handed on as it is until training finds better.
-            for carry in (self.carry_back, self.carry_on):
-                carry.block.conv.weight.zero_()
 
 
 class Carry(nn.Module):
-    """One direction of the recurrence: the state is brought here, fused under a learnt mask, looked at."""
+    """One direction of the recurrence: the state is brought here and fused under a learnt mask."""
 
     def __init__(self, config: ReweaveConfig) -> None:
         super().__init__()
         wide = config.channels
-        self.ask = nn.Conv2d(2 * wide, wide // 4, 3, padding=1)
-        self.answer = nn.Conv2d(wide // 4, 1, 3, padding=1)
-        self.block = SwinGroup(SwinSizes(wide, 1, config.carry_blocks, config.heads))
+        self.ask = nn.Conv2d(2 * wide, wide // 2, 3, padding=1)
+        self.answer = nn.Conv2d(wide // 2, 1, 3, padding=1)
+        self.view = SwinGroup(SwinSizes(wide, 1, config.view_blocks, config.heads))
 
     def forward(self, here_NCqr: Tensor, state_NCqr: Tensor | None, flow_N2qr: Tensor) -> Tensor:
         """flow: from this frame to the one that the state comes from."""
         if state_NCqr is None:
-            return cast(Tensor, self.block(here_NCqr))
+            return here_NCqr
         state_NCqr = warp(state_NCqr, flow_N2qr)
         asked = F.leaky_relu(self.ask(torch.cat([state_NCqr, here_NCqr], 1)), _SLOPE)
         share_N1qr = _HANDED_ON * torch.sigmoid(self.answer(asked))
-        return cast(Tensor, self.block(share_N1qr * state_NCqr + (1 - share_N1qr) * here_NCqr))
+        return torch.lerp(here_NCqr, state_NCqr, share_N1qr)

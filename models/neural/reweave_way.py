@@ -87,6 +87,7 @@ class ReweaveWay:
         return self._network.forward_step(look.look, state)
 
     def answer(self, look: Looked, backward: Tensor, forward: Tensor) -> Float:
+        backward, forward = self._network.backward_view(backward), self._network.forward_view(forward)
         both = self._network.find(look.look, backward, forward)
         change_N1HW = _change(both, look)
         # What either way says alone, in one batch.
