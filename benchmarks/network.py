@@ -122,7 +122,7 @@ def _seconds(bundle: Bundle, frames: int, estimator: FlowEstimator) -> float:
     footage = _held(film(640, 480, frames))
     restorer = NeuralRestorer(bundle)
     restorer._flow = lambda: estimator  # type: ignore[method-assign]
-    next(iter(restorer.restore(replace(footage, frame_count=2, read=lambda: iter(list(footage)[:2])))))
+    next(iter(restorer.restore(_held(film(640, 480, 2)))))
     started = time.perf_counter()
     made = sum(1 for _ in restorer.restore(footage))
     return (time.perf_counter() - started) / made
@@ -194,7 +194,7 @@ def _measure_memory(folder: Path, width: int, height: int, frames: int) -> int:
         made = sum(1 for _ in restorer.restore(film(width, height, frames)))
     assert made == frames
     way = restorer._way("grey")
-    plan = Plan.fitting(*padded_size(height, width), way.cost, BUDGETS_BYTES[0])
+    plan = Plan.fitting(*padded_size(height, width), 1, way.cost, BUDGETS_BYTES[0])
     largest: Area = plan.areas[0]
     seconds = (time.perf_counter() - started) / frames
     print(peak[0], seconds, f"{largest.width}x{largest.height}")

@@ -7,7 +7,7 @@ from concurrent.futures import Future, as_completed
 from dataclasses import replace
 from typing import Any
 
-from models.catalogue import load_restorer
+from models.catalogue import has_weights, load_restorer
 from storage.survey import Progress
 from storage.timeline import ShotSpan
 from storage.vault import Vault
@@ -20,8 +20,9 @@ from tasks.request import RestoreRequest
 from tasks.restore import RECORD, ShotJob, ShotOutcome, shot_key
 from tasks.review import decided
 
-# A worker that takes this long for a megapixel hangs: the slowest restorer needs a hundredth of it.
-_DEADLINE_S, _DEADLINE_S_A_MEGAPIXEL = 600, 60
+# A worker that takes this long for a megapixel hangs: `classical` needs a hundredth of it; of networks the
+# slowest, RTN with RAFT-large on one core, 75 s, and twice that with two opinions.
+_DEADLINE_S, _DEADLINE_S_A_MEGAPIXEL, _DEADLINE_S_A_MEGAPIXEL_OF_NETWORK = 600, 60, 600
 
 
 def restore_shots(
@@ -51,7 +52,10 @@ def restore_shots(
         megapixels = job.frames * reel.megapixels
         # A stream without timestamps is decoded from its first frame for every shot.
         run_up = 0.0 if reel.rows[0].pts is not None else job.start * reel.megapixels
-        deadline_s = _DEADLINE_S + _DEADLINE_S_A_MEGAPIXEL * (megapixels + run_up)
+        a_megapixel_s = _DEADLINE_S_A_MEGAPIXEL
+        if has_weights(job.restorer):
+            a_megapixel_s = _DEADLINE_S_A_MEGAPIXEL_OF_NETWORK
+        deadline_s = _DEADLINE_S + a_megapixel_s * (megapixels + run_up)
         running[pool.submit(job, megapixels, deadline_s, lambda done: count.tell(n, done))] = n, job, output
 
     try:

@@ -16,12 +16,13 @@ from tasks.changes import step_rows
 from tasks.ingest import IngestedReel
 from tasks.mask import MaskFilm
 
-_KEPT_FRAMES = 32
-"""How many pictures wait for their repairs (270 MB in 1080p 4:2:2 of 10 bit), at most."""
+_KEPT_FRAMES = 34
+"""How many pictures wait for their repairs (280 MB in 1080p 4:2:2 of 10 bit), at most: a network's longest
+window, what it looks ahead, and both ends."""
 _KEPT_BYTES = 512 << 20
 """Larger pictures are kept in smaller numbers."""
-_LEAST_KEPT_FRAMES = 16
-"""As far as the classical restorer looks ahead; 800 MB in 4K RGB of 16 bit."""
+_LEAST_KEPT_FRAMES = 18
+"""As many as a window of eight needs; 900 MB in 4K RGB of 16 bit."""
 
 
 @dataclass(frozen=True)

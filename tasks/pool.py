@@ -139,7 +139,7 @@ class Pool:
             resources = ray.cluster_resources()
             if resources.get("GPU", 0) < self._gpus_each:
                 self._gpus_each = 0
-            slots = [_Slot() for _ in range(self._size or _default_size(resources, self._gpus_each))]
+            slots = [_Slot() for _ in range(_fitting(self._size, resources, self._gpus_each))]
             for slot in slots:
                 self._start_worker(ray, slot)
             while not self._closed:
@@ -332,10 +332,12 @@ def _check_reachable(address: str | None) -> None:
         ) from error
 
 
-def _default_size(resources: dict[str, float], gpus_each: int) -> int:
+def _fitting(size: int | None, resources: dict[str, float], gpus_each: int) -> int:
+    """How many workers: those asked for, but no more than there are GPUs for."""
     if gpus_each:
-        return int(resources["GPU"] // gpus_each)
-    return max(1, int(resources.get("CPU", 1)))
+        gpus = int(resources["GPU"] // gpus_each)
+        return min(size or gpus, gpus)
+    return size or max(1, int(resources.get("CPU", 1)))
 
 
 def _reason(error: BaseException) -> str:

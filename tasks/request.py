@@ -1,6 +1,7 @@
 """What a restoration run is asked for."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Literal
 
 import psutil
 
-from models.catalogue import has_weights, resolved, title
+from models.catalogue import has_weights, load_restorer, resolved, title
 from models.errors import UnknownRestorer, WeightsError
 from models.neural.settings import Use, Whole, budget_bytes
 from storage.filesystem import absolute, is_local
@@ -52,7 +53,7 @@ class RestoreRequest:
     `matched` under new grain of its strength, `no` what was damaged alone.
     """
     use: Use = field(init=False, default=Use())
-    """How networks are used; the memory that is free when the run starts decides."""
+    """How networks are used; this machine's memory decides."""
     title: str = field(init=False, default="")
     """The restorer as records call it: a path means nothing elsewhere."""
 
@@ -64,6 +65,8 @@ class RestoreRequest:
         try:
             object.__setattr__(self, "restorer", resolved(self.restorer))
             object.__setattr__(self, "title", title(self.restorer))
+            object.__setattr__(self, "use", Use(self.whole_frame, _budget()))
+            load_restorer(self.restorer, self.use)  # settings that cannot be are told before any work
         except (UnknownRestorer, WeightsError) as error:
             raise RequestError(f"--restorer {error}") from error
         if self.mode not in ("preservation", "presentation"):
@@ -75,8 +78,6 @@ class RestoreRequest:
                 "--whole-frame is for presentation by a restorer with weights; give --mode presentation and "
                 "a weight bundle as --restorer"
             )
-        budget = budget_bytes(psutil.virtual_memory().available, os.cpu_count() or 1)
-        object.__setattr__(self, "use", Use(self.whole_frame, budget))
         if self.rate is not None and not 1 <= self.rate <= 240:
             raise RequestError(f"--rate {self.rate}: a film runs at 1 to 240 frames a second")
         if self.shots is not None and not Path(self.shots).is_file():
@@ -107,3 +108,11 @@ class RestoreRequest:
         if is_local(self.mask) and not Path(mask).exists() and not is_sequence(mask):
             raise RequestError(f"--mask {self.mask}: no such file or folder")
         object.__setattr__(self, "mask", mask)
+
+
+def _budget() -> int:
+    """By this machine's memory, or what its container may have of it."""
+    memory = psutil.virtual_memory().total
+    with suppress(OSError, ValueError):  # no such file on other systems; `max` where there is no limit
+        memory = min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return budget_bytes(memory, os.cpu_count() or 1)

@@ -94,6 +94,11 @@ def test_what_was_given_is_never_vetoed(alone: bool) -> None:
         ({"precision": "fp8"}, "precision"),
         ({"flow": "guess"}, "flow"),
         ({"sharpen": 1.0}, "sharpen"),
+        ({"seed": -1}, "negative"),
+        ({"seed": 1.5}, "whole number"),
+        ({"widen_px": True}, "whole number"),
+        ({"grain": "much"}, "grain is 'much'; it must be a number"),
+        ({"flow_weights": 3}, "text"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -103,8 +108,17 @@ def test_settings_that_cannot_be_are_told(settings: dict, told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("free_gb", "workers", "budget"),
-    [(24, 2, 0), (64, 8, 0), (16, 8, 1), (4, 2, 1), (4, 4, 2), (1, 8, 2)],
+    ("memory_gb", "workers", "budget"),
+    [(24, 2, 0), (64, 8, 0), (32, 8, 1), (8, 2, 1), (8, 4, 2), (1, 8, 2)],
 )
-def test_budgets_are_steps(free_gb: int, workers: int, budget: int) -> None:
-    assert budget_bytes(free_gb << 30, workers) == BUDGETS_BYTES[budget]
+def test_budgets_are_steps(memory_gb: int, workers: int, budget: int) -> None:
+    assert budget_bytes(memory_gb << 30, workers) == BUDGETS_BYTES[budget]
+
+
+@pytest.mark.parametrize("answered", [ERROR, DOUBT], ids=["error", "doubt"])
+def test_what_is_no_number_is_no_leave_to_repair(answered: int) -> None:
+    told = answer((SPOT, 0.9, 0.01, 0.01))
+    told[answered, 12, 22] = np.nan
+    made = findings(told, None, False, SETTINGS)
+    assert not made.mask_HW.any()
+    assert made.left_HW[SPOT].all()

@@ -5,9 +5,11 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from models.neural.restorer import NeuralRestorer
@@ -16,6 +18,7 @@ from models.restorer import Colour, Defect, Footage, GivenMask, Planes, Repair
 from models.weights import Architecture, Bundle
 from storage.vault import Vault
 from tasks.ingest import ingest
+from tasks.request import RequestError, RestoreRequest
 from tasks.restore import ShotJob, shot_key
 from tasks.verify import verify_delivery
 from tests.clips import dirtied, footage, panning
@@ -84,13 +87,14 @@ def test_a_mask_that_stands_alone_is_repaired_and_nothing_else(
     for mask, repair in zip(masks, repairs, strict=True):
         assert np.array_equal(repair.mask_HW, mask)
         assert set(np.unique(repair.kind_HW[mask])) <= {Defect.GIVEN}
-    if architecture == "reweave":  # it picks: who knows where the hole is needs no training
-        errors = [
-            np.abs(repair.planes_CHW - planes)[:, mask].mean()
-            for planes, mask, repair in zip(clean, masks, repairs, strict=True)
-            if mask.any()
-        ]
-        assert max(errors) < 0.06
+    errors = [
+        np.abs(repair.planes_CHW - planes)[:, mask].mean()
+        for planes, mask, repair in zip(clean, masks, repairs, strict=True)
+        if mask.any()
+    ]
+    # Who picks and knows where the hole is needs no training; who paints starts from the surroundings, and
+    # these weights would take it anywhere. The hole was 0.95, the picture is around 0.5.
+    assert max(errors) < (0.06 if architecture == "reweave" else 0.25)
 
 
 def test_a_hole_that_time_never_shows_is_filled_from_around(bundles: dict[str, Bundle]) -> None:
@@ -110,6 +114,25 @@ def test_what_was_marked_in_a_copy_stays_its_own(bundles: dict[str, Bundle]) -> 
     masks[5][30:36, 30:36] = True
     repairs = restored(bundles["reweave"], given(footage(clip), masks, "replace"))
     assert [bool(repair.mask_HW.any()) for repair in repairs] == [bool(mask.any()) for mask in masks]
+
+
+def test_what_comes_into_the_picture_only_now_is_not_known(bundles: dict[str, Bundle]) -> None:
+    clip = panning(5, 64, 96, step=9.0)
+    masks = [np.zeros((64, 96), bool) for _ in clip]
+    masks[-1][20:40, 89:96] = True  # the camera has just come to see it
+    repair = restored(bundles["reweave"], given(footage(clip), masks, "replace"))[-1]
+    assert repair.confidence_HW[25:35, 92:].max() < 0.3
+
+
+def test_marks_that_are_added_count_for_every_copy(bundles: dict[str, Bundle]) -> None:
+    once = panning(6, 64, 96)
+    once[2][:, 30:36, 40:46] = 0.98
+    clip = [planes for frame in once for planes in (frame, frame.copy())]
+    masks = [np.zeros((64, 96), bool) for _ in clip]
+    masks[5][29:37, 39:47] = True
+    repairs = restored(bundles["reweave"], given(footage(clip), masks, "add"))
+    for number in (4, 5):
+        assert repairs[number].mask_HW[30:36, 40:46].all()
 
 
 @pytest.mark.parametrize("grain", ["kept", "matched"])
@@ -160,6 +183,43 @@ def test_asking_for_the_card_loads_no_engine(bundles: dict[str, Bundle]) -> None
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["rtn", "False"]
+
+
+def test_the_grain_kept_is_not_that_of_the_damage(bundles: dict[str, Bundle]) -> None:
+    """Beside a blotch, the whole frame shows no halo of it."""
+    clip = [planes * 0 + np.float32(0.5) for planes in panning(5, 64, 96)]
+    damaged = [planes.copy() for planes in clip]
+    damaged[2][:, 28:36, 40:52] = 0
+    masks = [np.zeros((64, 96), bool) for _ in clip]
+    masks[2][28:36, 40:52] = True
+    repair = restored(bundles["reweave"], given(footage(damaged), masks, "replace"), Use("kept"))[2]
+    assert repair.whole_CHW is not None
+    assert np.abs(repair.whole_CHW - 0.5).max() < 0.03
+
+
+def test_a_network_that_gives_no_numbers_is_an_error(tmp_path: Path) -> None:
+    bundle = write_untrained(tmp_path / "huge", "reweave")
+    restorer = NeuralRestorer(bundle)
+    with torch.no_grad():
+        restorer._network.head.bias.fill_(float("nan"))
+    with pytest.raises(ArithmeticError, match="holds no numbers"):
+        list(restorer.restore(footage(panning(3, 32, 64))))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        pytest.param({"sure": 2.0}, "edge and sure", id="range"),
+        pytest.param({"grain": "much"}, "must be a number", id="type"),
+        pytest.param({"flow": "raft-large", "flow_weights": "nope.pth"}, "no such file", id="flow's weights"),
+    ],
+)
+def test_a_bundle_that_cannot_be_used_is_refused_at_the_door(
+    tmp_path: Path, settings: dict[str, Any], told: str
+) -> None:
+    folder = write_untrained(tmp_path / "bundle", "reweave", **settings).folder
+    with pytest.raises(RequestError, match=told):
+        RestoreRequest(str(tmp_path / "vault"), str(folder))
 
 
 def test_the_same_film_gives_the_same_bytes(bundles: dict[str, Bundle]) -> None:

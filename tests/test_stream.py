@@ -1,6 +1,7 @@
 """Networks streamed: the same picture whatever the window and whatever the memory."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise, product
 from typing import Any
 
@@ -10,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from models.flow import flow_estimator
+from models.motion import Pair
 from models.neural.compute import Compute
 from models.neural.reweave_way import ReweaveWay
 from models.neural.rtn_way import RTNWay
-from models.neural.sight import SIDE, padded_size, sights
+from models.neural.sight import SIDE, Sight, View, padded_size, sights
 from models.neural.stream import AHEAD_FRAMES, Plan, Stream
 from models.neural.tiles import OVERLAP_PX, Area, Canvas, areas
-from models.neural.way import Cost
+from models.neural.way import DAMAGE, DOUBT, Cost
 from models.restorer import Footage
 from tests.clips import dirtied, footage, panning
 from tests.networks import untrained
@@ -56,14 +58,16 @@ def plan(film: Footage, window: int, cut: tuple[Area, ...] | None = None) -> Pla
     return Plan(window, cut or areas(*size, SIDE, size[0] * size[1]))
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("precision", "least_equal"), [("fp32", 0.999), ("bf16", 0.997)])
 @pytest.mark.parametrize("window", [2, 8, 16])
-def test_the_window_does_not_show(film: Footage, window: int, precision: str) -> None:
+def test_the_window_does_not_show(film: Footage, window: int, precision: str, least_equal: float) -> None:
+    """Harder than restoring: nobody trained the network, which mixes all three frames wherever they differ, and
+    half precision rounds its shares of them to two hundred steps."""
     way = way_of("reweave", precision)
     whole, _ = restored(film, way, plan(film, WHOLE))
     seen, _ = restored(film, way, plan(film, window))
     apart = np.abs(seen - whole)
-    assert (apart <= 1 / 1023).mean() >= 0.999
+    assert (apart <= 1 / 1023).mean() >= least_equal
     source = np.stack(list(film))
     assert np.abs(whole - source).max() > 0.05  # it does something, so that there is something to compare
 
@@ -114,13 +118,55 @@ def test_short_and_small_shots(
     assert answers[:, 0].max() <= 1
 
 
-def test_a_mirrored_opinion_is_mirrored_back(film: Footage) -> None:
-    way = way_of("reweave", "fp32", 2)
-    sight = next(iter(sights(film, flow_estimator("dis"))))
-    look = way.look(way.prepare(sight), Area(0, 64, 0, 96))
-    gaps_N2HW = torch.nn.functional.pixel_shuffle(look.gaps_N8hw, 2)
-    assert gaps_N2HW[0].abs().max() > 0.01
-    assert torch.equal(gaps_N2HW[1], gaps_N2HW[0].flip(-1))
+@pytest.mark.parametrize("architecture", ["reweave", "rtn"])
+def test_two_opinions_of_a_film_are_two_of_its_mirror_image(architecture: str) -> None:
+    """What is seen straight of the one is seen mirrored of the other: their answers are each other's mirror
+    image, which they are only if flow, sub-pixels and answers are all turned round."""
+    clip = dirtied(panning(6, 64, 96))[0]
+    mirrored = [np.ascontiguousarray(planes[:, :, ::-1]) for planes in clip]
+    way = way_of(architecture, "fp32", 2)
+    pairs = list(sights(footage(clip), flow_estimator("dis")))
+    turned = [_turned(sight) for sight in pairs]
+    answers, others = (
+        [answer for *_, answer in Stream(way, plan(footage(film), 8)).answers(iter(seen))]
+        for film, seen in ((clip, pairs), (mirrored, turned))
+    )
+    for one, other in zip(answers, others, strict=True):
+        for said in (DAMAGE, DOUBT):
+            assert np.abs(one[said] - other[said, :, ::-1]).max() < 1e-3
+    assert max(float(one[DOUBT].max()) for one in answers) > 0.02
+
+
+def _turned(sight: Sight) -> Sight:
+    """The sight in a mirror, motion and all."""
+
+    def view(seen: View | None) -> View | None:
+        return seen and replace(
+            seen,
+            whole_CHW=np.ascontiguousarray(seen.whole_CHW[:, :, ::-1]),
+            luma_HW=np.ascontiguousarray(seen.luma_HW[:, ::-1]),
+        )
+
+    def pair(seen: Pair | None) -> Pair | None:
+        if seen is None:
+            return None
+        flows = [
+            np.ascontiguousarray(flow[:, ::-1] * np.array([-1, 1], np.float32))
+            for flow in (seen.forward_hw2, seen.backward_hw2)
+        ]
+        errors = [np.ascontiguousarray(e[:, ::-1]) for e in (seen.forward_error_hw, seen.backward_error_hw)]
+        return Pair(flows[0], flows[1], errors[0], errors[1])
+
+    here = view(sight.here)
+    assert here is not None
+    return Sight(
+        sight.first_frame,
+        here,
+        view(sight.before),
+        view(sight.after),
+        pair(sight.from_before),
+        pair(sight.to_after),
+    )
 
 
 def test_memory_does_not_grow_with_the_shot() -> None:
@@ -151,11 +197,14 @@ def test_memory_does_not_grow_with_the_shot() -> None:
 )
 def test_plans_fit_their_budget_and_cover_the_picture(height: int, width: int, budget_mb: int) -> None:
     cost = Cost(look=44.0, state=8.0, work=300.0, answers=6)
-    made = Plan.fitting(height, width, cost, budget_mb << 20)
+    made = Plan.fitting(height, width, 1, cost, budget_mb << 20)
     pixels = max(area.height * area.width for area in made.areas)
     held = (made.window_frames + AHEAD_FRAMES) * cost.look + made.window_frames * cost.state + cost.work
     canvas = 4 * cost.answers * made.window_frames * height * width if len(made.areas) > 1 else 0
-    assert held * pixels + canvas <= 1.1 * (budget_mb << 20) or pixels <= 512 * 512
+    states = cost.state * sum(area.height * area.width for area in made.areas)
+    frames = 8 * (made.window_frames + AHEAD_FRAMES + 2) * height * width
+    if pixels > 520 * 520:
+        assert held * pixels + canvas + states + frames <= 1.05 * (budget_mb << 20)
     covered = np.zeros((height, width), int)
     for area in made.areas:
         assert area.height % SIDE == area.width % SIDE == 0

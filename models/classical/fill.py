@@ -153,36 +153,13 @@ def from_space_where_lost(
     lost_P = filled.trust_P < LOST
     if not lost_P.any():
         return filled, kept_P
-    around_CP = continued(planes_CHW, hidden_HW)[:, mask_HW]
+    around_CP = membrane(planes_CHW, hidden_HW)[:, mask_HW]
     return (
         Filled(
             np.where(lost_P, around_CP, filled.values_CP), np.where(lost_P, np.float32(0.1), filled.trust_P)
         ),
         np.where(lost_P, np.float32(0), kept_P),
     )
-
-
-def continued(planes_CHW: Float, hidden_HW: Mask) -> Float:
-    """Planes with what is hidden filled by a smooth continuation of what is not.
-
-    Normalised averages over growing windows: OpenCV's inpainting is 8-bit, or 16-bit one plane at a time, and
-    slow.
-    """
-    filled = planes_CHW.copy()
-    known_HW = (~hidden_HW).astype(np.float32)
-    if not known_HW.any():
-        return filled
-    side = 3
-    while (known_HW < 0.5).any():
-        weight_HW = cv2.GaussianBlur(known_HW, (side, side), 0)
-        ready_HW = (known_HW < 0.5) & (weight_HW > 0.15)
-        for plane_HW in filled:
-            mean_HW = cv2.GaussianBlur(plane_HW * known_HW, (side, side), 0)
-            plane_HW[ready_HW] = mean_HW[ready_HW] / weight_HW[ready_HW]
-        known_HW[ready_HW] = 1.0
-        if not ready_HW.any():
-            side = 2 * side + 1
-    return filled
 
 
 def feather(mask_HW: Mask, px: int) -> Float:

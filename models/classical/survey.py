@@ -7,7 +7,7 @@ own dirt.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.motion import proxy_scale, shrink
-from models.restorer import Colour, Footage, Planes, luma
+from models.restorer import Colour, Footage, GivenMask, Planes, luma
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -81,11 +81,22 @@ def grouped(footage: Footage, again: list[bool]) -> Iterator[list[Shown]]:
     group: deque[Shown] = deque()
     for shown, is_repeat in zip(_frames(footage), again, strict=True):
         if group and not is_repeat:
-            yield list(group)
+            yield _alike(group, footage.given)
             group.clear()
         group.append(shown)
     if group:
-        yield list(group)
+        yield _alike(group, footage.given)
+
+
+def _alike(group: Iterable[Shown], given: GivenMask | None) -> list[Shown]:
+    """The copies; where marks are added to what the restorer finds, those of one count for all: a repair that
+    is in one copy and not in the next would flicker."""
+    copies = list(group)
+    marked = [shown.given_HW for shown in copies if shown.given_HW is not None]
+    if not marked or given is None or given.use == "replace":
+        return copies
+    union_HW = np.logical_or.reduce(marked)
+    return [Shown(shown.planes_CHW, union_HW) for shown in copies]
 
 
 def _frames(footage: Footage) -> Iterator[Shown]:

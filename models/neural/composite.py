@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from models import grain as graining
 from models import motion
 from models.classical import fill
+from models.classical.membrane import membrane
 from models.classical.patch import Patch
 from models.metrics import grown
 from models.neural.settings import NeuralSettings, Whole
 from models.neural.sight import Sight
 from models.neural.way import DAMAGE, DOUBT, ERROR, Way
-from models.restorer import Colour, Defect, Planes
+from models.restorer import Colour, Defect, Planes, Repair
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -32,6 +33,8 @@ _GRAIN_EVERY = 12
 # Details finer than this sigma count as grain; coarser ones are the picture's.
 _GRAIN_SIGMA_PX = 1.5
 _BAND_ROWS = 256
+# Confidence in what was led on from around, as in `models.classical.fill`.
+_LED_ON = 0.1
 
 
 @dataclass(frozen=True)
@@ -56,15 +59,16 @@ def findings(answer_KHW: Float, given_HW: Mask | None, alone: bool, settings: Ne
         regions = _Regions(damage_HW >= settings.edge)
         sure_R = regions.largest(damage_HW) >= settings.sure
         sure_R &= regions.pixels >= settings.least_px
-        doubted_R = regions.mean(answer_KHW[DOUBT]) > settings.doubt
-        doubted_R |= regions.mean(answer_KHW[ERROR]) > settings.error
+        # Asked this way round, what is no number is doubted.
+        trusted_R = regions.mean(answer_KHW[DOUBT]) <= settings.doubt
+        trusted_R &= regions.mean(answer_KHW[ERROR]) <= settings.error
         # The background is no region.
         sure_R[0] = False
         if regions.pixels[sure_R].sum() > settings.largest_share * damage_HW.size:
-            doubted_R[:] = True
-        left_HW = (sure_R & doubted_R)[regions.labels_HW]
+            trusted_R[:] = False
+        left_HW = (sure_R & ~trusted_R)[regions.labels_HW]
         kind_R = np.where(regions.upright(), np.uint8(Defect.SCRATCH), np.uint8(Defect.DIRT))
-        kind_HW = np.where(sure_R & ~doubted_R, kind_R, np.uint8(0))[regions.labels_HW]
+        kind_HW = np.where(sure_R & trusted_R, kind_R, np.uint8(0))[regions.labels_HW]
         kind_HW = _widened(kind_HW, settings.widen_px)
         kind_HW[left_HW] = Defect.NONE
     if given_HW is not None:
@@ -125,7 +129,9 @@ class Compositor:
         self._learn_grain(sight, found)
         patch = Patch.empty(planes_CHW)
         if found.mask_HW.any():
-            values_CP, known_P = self._values(sight, prepared, answer_KHW, found.mask_HW)
+            values_CP, known_P = self._values(
+                sight, prepared, answer_KHW, found.mask_HW, found.mask_HW, self._settings.grain
+            )
             confidence_P = known_P * np.exp(
                 -(answer_KHW[ERROR] + answer_KHW[DOUBT])[found.mask_HW] / _ERROR_SCALE
             )
@@ -143,48 +149,60 @@ class Compositor:
             )
         return patch
 
-    def whole_frame(self, sight: Sight, prepared: Any, answer_KHW: Float) -> Planes:
-        """The network's picture of the whole frame, with grain as asked for."""
-        planes_CHW = sight.here.planes_CHW
-        whole_CHW = np.empty_like(planes_CHW)
-        for top in range(0, planes_CHW.shape[1], _BAND_ROWS):
-            band_HW = np.zeros(planes_CHW.shape[1:], bool)
+    def whole_frame(self, sight: Sight, prepared: Any, answer_KHW: Float, repair: Repair) -> Planes:
+        """The network's picture of a copy of the frame, grain as asked for; in the mask, the repair's."""
+        mended_CHW, grain = repair.planes_CHW, self._settings.grain if self._whole == "matched" else 0.0
+        whole_CHW = np.empty_like(mended_CHW)
+        for top in range(0, mended_CHW.shape[1], _BAND_ROWS):
+            band_HW = np.zeros(mended_CHW.shape[1:], bool)
             band_HW[top : top + _BAND_ROWS] = True
-            if self._whole == "matched":
-                whole_CHW[:, band_HW], _ = self._values(sight, prepared, answer_KHW, band_HW)
-            else:
-                rows_P, columns_P = np.nonzero(band_HW)
-                whole_CHW[:, band_HW] = self._way.values(sight, prepared, answer_KHW, rows_P, columns_P)[0]
+            whole_CHW[:, band_HW], _ = self._values(
+                sight, prepared, answer_KHW, band_HW, repair.mask_HW, grain
+            )
         if not self._way.paints_all:
-            whole_CHW += (1 - answer_KHW[DAMAGE]) * (planes_CHW - whole_CHW)
+            whole_CHW += (1 - answer_KHW[DAMAGE]) * (mended_CHW - whole_CHW)
         if self._whole == "kept":
-            for out_HW, source_HW in zip(whole_CHW, planes_CHW, strict=True):
-                out_HW[:] = _blurred(out_HW) + source_HW - _blurred(source_HW)
+            # The grain of the frame with its repairs laid in: that of the damage would show around it.
+            for out_HW, mended_HW in zip(whole_CHW, mended_CHW, strict=True):
+                out_HW[:] = _blurred(out_HW) + mended_HW - _blurred(mended_HW)
+        whole_CHW[:, repair.mask_HW] = mended_CHW[:, repair.mask_HW]
         return np.clip(whole_CHW, 0, 1)
 
-    def _values(self, sight: Sight, prepared: Any, answer_KHW: Float, mask_HW: Mask) -> tuple[Float, Float]:
-        """The restored planes at a mask's pixels, grain and all (C, P), and how far they are known (P)."""
+    def _values(
+        self,
+        sight: Sight,
+        prepared: Any,
+        answer_KHW: Float,
+        mask_HW: Mask,
+        hidden_HW: Mask,
+        grain: float,
+    ) -> tuple[Float, Float]:
+        """The restored planes at a mask's pixels (C, P), and how far they are known (P).
+
+        hidden_HW: what of the frame is damaged, and tells nothing of what is around. grain: how much of the
+        film's is put back.
+        """
         rows_P, columns_P = np.nonzero(mask_HW)
         values_CP, kept_P = self._way.values(sight, prepared, answer_KHW, rows_P, columns_P)
-        filled = fill.Filled(values_CP, np.where(np.isnan(kept_P), 0, 1).astype(np.float32))
-        filled, kept_P = fill.from_space_where_lost(
-            filled, np.nan_to_num(kept_P), sight.here.planes_CHW, mask_HW, mask_HW
-        )
-        grain, none = self._grain or graining.NO_GRAIN, graining.NO_GRAIN
+        lost_P = np.isnan(kept_P)
+        if lost_P.any():
+            led_on_CHW = membrane(sight.here.planes_CHW, hidden_HW)
+            values_CP = np.where(lost_P, led_on_CHW[:, mask_HW], values_CP)
+        known_P = np.where(lost_P, np.float32(_LED_ON), np.float32(1))
+        measured, none = self._grain or graining.NO_GRAIN, graining.NO_GRAIN
         planes = len(values_CP)
-        grains = [grain if n == 0 or self._colour == "rgb" else none for n in range(planes)]
         grained_CP = fill.regrained(
-            filled,
-            kept_P,
+            fill.Filled(values_CP, known_P),
+            np.where(lost_P, np.float32(0), kept_P),
             rows_P,
             columns_P,
-            grains,
+            [measured if n == 0 or self._colour == "rgb" else none for n in range(planes)],
             [0] * planes,
             self._maker,
             sight.first_frame,
-            self._settings.grain,
+            grain,
         )
-        return grained_CP, filled.trust_P
+        return grained_CP, known_P
 
     def _learn_grain(self, sight: Sight, found: Findings) -> None:
         """The luma's grain, from how it differs from its neighbours' mean along motion."""
@@ -200,7 +218,7 @@ class Compositor:
             seen.append((sight.before, pair.backward_hw2, pair.backward_error_hw))
         if sight.after is not None and sight.to_after is not None:
             seen.append((sight.after, sight.to_after.forward_hw2, sight.to_after.forward_error_hw))
-        if len(seen) < 2:
+        if not seen:
             return
         expected_HW = np.zeros_like(light_HW)
         for view, flow_hw2, error_hw in seen:
@@ -210,8 +228,11 @@ class Compositor:
             quiet_HW &= motion.enlarge(error_hw, *size)[:height, :width] < 1.0
         expected_HW += np.median((light_HW - expected_HW)[::4, ::4])
         newer = graining.measure(light_HW, light_HW, expected_HW, quiet_HW)
-        if newer is not None:
-            self._grain = graining.blended(self._grain, newer)
+        if newer is None:
+            return
+        if len(seen) == 1:  # the measure takes it for the mean of two, which has less grain of its own
+            newer = graining.Grain(newer.sigma_B * np.float32(np.sqrt(0.75)), newer.coarseness_px)
+        self._grain = newer if self._grain is None else graining.blended(self._grain, newer)
 
 
 def _blurred(plane_HW: Float) -> Float:

@@ -28,6 +28,9 @@ class Compute:
         instructions bf16 is emulated, and slower than fp32.
         """
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        # Else GPUs compute float32 convolutions with ten bits of mantissa, and pictures have sixteen.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cuda.matmul.allow_tf32 = False
         if precision == "auto":
             precision = "fp16" if device.type == "cuda" else "bf16" if _has_bf16() else "fp32"
         dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

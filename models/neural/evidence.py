@@ -177,7 +177,9 @@ def _neighbours(
 
 def _on_grid(flow_hw2: Float, shape_qr: tuple[int, ...]) -> Float:
     rows, columns = shape_qr
-    small: Float = cv2.resize(flow_hw2, (columns, rows), interpolation=cv2.INTER_AREA)
+    shrinks = columns < flow_hw2.shape[1]  # enlarged by area, a ramp would come out in steps
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    small: Float = cv2.resize(flow_hw2, (columns, rows), interpolation=interpolation)
     small *= np.array([columns / flow_hw2.shape[1], rows / flow_hw2.shape[0]], np.float32)
     return small
 

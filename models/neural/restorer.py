@@ -38,18 +38,19 @@ class NeuralRestorer:
         self._bundle, self._use = bundle, use
         try:
             self._settings = NeuralSettings.of(dict(bundle.settings))
-        except (TypeError, ValueError) as error:
+        except ValueError as error:
             raise WeightsError(f"{bundle.folder / CONFIG}: {error}") from error
-        weights = self._settings.flow_weights
-        self._flow_name = flow_name(self._settings.flow, Path(weights) if weights else None)
+        self._flow_name = flow_name(self._settings.flow, self._flow_weights)
 
     @property
     def card(self) -> Card:
         """What this restorer is; every setting is part of it."""
+        # Of the flow's weights the digest counts, which its name holds, and not where they lie.
         parameters = {
             **self._bundle.parameters,
             **self._settings.flat(),
             "flow": self._flow_name,
+            "flow_weights": "",
             **asdict(self._use),
         }
         return Card(self._bundle.architecture, VERSION, parameters, self._bundle.sha256)
@@ -70,27 +71,37 @@ class NeuralRestorer:
 
         way = self._way(footage.colour)
         height, width = footage.height, footage.width
-        plan = Plan.fitting(*padded_size(height, width), way.cost, self._use.budget_bytes)
+        planes = 1 if footage.colour == "grey" else 3
+        plan = Plan.fitting(*padded_size(height, width), planes, way.cost, self._use.budget_bytes)
         compositor = Compositor(way, footage.colour, self._settings, self._use.whole)
         stream = Stream(way, plan)
         alone = footage.given is not None and footage.given.use == "replace"
         for sight, prepared, padded_KHW in stream.answers(sights(footage, self._flow())):
             answer_KHW = padded_KHW[:, :height, :width]
+            if not np.isfinite(answer_KHW).all():
+                raise ArithmeticError(
+                    f"the network's answer to frame {sight.first_frame} of the shot holds no numbers; "
+                    f"{self.device} may be too coarse for these weights: try precision fp32"
+                )
             found = findings(answer_KHW, sight.here.given_HW, alone, self._settings)
             patch = compositor.patch(sight, prepared, answer_KHW, found)
             for shown in sight.here.copies:
                 own = _for_copy(patch, shown, sight.here.given_HW)
                 repair = replace(own.on(shown.planes_CHW), left_HW=found.left_HW)
                 if self._use.whole != "no":
-                    whole_CHW = compositor.whole_frame(sight, prepared, answer_KHW)
-                    whole_CHW[:, repair.mask_HW] = repair.planes_CHW[:, repair.mask_HW]
+                    whole_CHW = compositor.whole_frame(sight, prepared, answer_KHW, repair)
                     repair = replace(repair, whole_CHW=whole_CHW)
                 yield repair
 
     def _flow(self) -> FlowEstimator:
-        settings = self._settings
-        weights = Path(settings.flow_weights) if settings.flow_weights else None
-        return flow_estimator(settings.flow, weights=weights, device=self._compute.device.type)
+        device = self._compute.device.type
+        return flow_estimator(self._settings.flow, weights=self._flow_weights, device=device)
+
+    @property
+    def _flow_weights(self) -> Path | None:
+        """A path that is not absolute starts in the bundle."""
+        named = self._settings.flow_weights
+        return self._bundle.folder / named if named else None
 
     @cached_property
     def _compute(self) -> "Compute":

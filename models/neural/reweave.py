@@ -151,11 +151,11 @@ class Reweave(nn.Module):
 
     def backward_view(self, state_NCqr: Tensor) -> Tensor:
         """What the network makes of a state of the way back, for `find`."""
-        return cast(Tensor, self.carry_back.view(state_NCqr))
+        return cast(Tensor, self.carry_back.view(state_NCqr.to(self.join.weight.dtype)))
 
     def forward_view(self, state_NCqr: Tensor) -> Tensor:
         """What the network makes of a state of the way forward, for `find`."""
-        return cast(Tensor, self.carry_on.view(state_NCqr))
+        return cast(Tensor, self.carry_on.view(state_NCqr.to(self.join.weight.dtype)))
 
     def find(self, here: Look, backward_NCqr: Tensor, forward_NCqr: Tensor) -> Finding:
         """What the network says of a frame, by the views that both ways have of it.
@@ -229,10 +229,12 @@ class Carry(nn.Module):
         self.view = SwinGroup(SwinSizes(wide, 1, config.view_blocks, config.heads))
 
     def forward(self, here_NCqr: Tensor, state_NCqr: Tensor | None, flow_N2qr: Tensor) -> Tensor:
-        """flow: from this frame to the one that the state comes from."""
+        """flow: from this frame to the one that the state comes from. States are float32: rounded from frame
+        to frame, two that began apart would never quite meet."""
         if state_NCqr is None:
-            return here_NCqr
+            return here_NCqr.float()
         state_NCqr = warp(state_NCqr, flow_N2qr)
-        asked = F.leaky_relu(self.ask(torch.cat([state_NCqr, here_NCqr], 1)), _SLOPE)
-        share_N1qr = _HANDED_ON * torch.sigmoid(self.answer(asked))
-        return torch.lerp(here_NCqr, state_NCqr, share_N1qr)
+        both = torch.cat([state_NCqr.to(here_NCqr.dtype), here_NCqr], 1)
+        asked = self.answer(F.leaky_relu(self.ask(both), _SLOPE))
+        share_N1qr = _HANDED_ON * torch.sigmoid(asked.float())
+        return torch.lerp(here_NCqr.float(), state_NCqr, share_N1qr)

@@ -53,7 +53,7 @@ class ReweaveWay:
         size = torch.finfo(compute.dtype).bits / 8
         # Half-size and quarter-size features of every frame; a window's states; what a frame needs at once.
         look = opinions * (size * fine / 4 + size * wide / 16 + 4 * 2 + 4 * 4 / 16)
-        state = opinions * size * wide / 16
+        state = opinions * 4 * wide / 16
         work = opinions * (4 * 8 + size * (5 * fine / 4 + 8 * wide / 16) + 4 * _ANSWERS * 3)
         self.cost = Cost(look, state, work, _ANSWERS)
 
@@ -125,17 +125,20 @@ class ReweaveWay:
         shares_SP[:, given_P & (shares_SP.sum(0) < _SILENT)] = 0.5
         sides = ((sight.before, prepared.previous), (sight.after, prepared.following))
         light = self._light_planes(len(here_CP))
-        total_P = np.where(given_P, 0, 1 - shares_SP.sum(0)).astype(np.float32)
-        sum_CP, squares_P = total_P * here_CP, total_P**2
+        own_P = np.where(given_P, 0, 1 - shares_SP.sum(0)).astype(np.float32)
+        sum_CP, squares_P, total_P = np.zeros_like(here_CP), np.zeros_like(own_P), np.zeros_like(own_P)
         for share_P, (view, neighbour) in zip(shares_SP, sides, strict=True):
-            there_CP, seen_P = here_CP, np.zeros(given_P.shape, bool)
-            if view is not None and neighbour is not None:
+            if view is None or neighbour is None:
+                there_CP, seen_P = here_CP, np.zeros(given_P.shape, bool)
+            else:
                 there_CP, seen_P = _picked(view, neighbour, rows_P, columns_P, light)
             # What a neighbour does not show, this frame must, unless it is known to be damaged here.
-            share_P[given_P & ~seen_P] = 0
-            sum_CP += share_P * np.where(seen_P, there_CP, here_CP)
+            own_P += np.where(seen_P | given_P, 0, share_P)
+            share_P[~seen_P] = 0
+            sum_CP += share_P * there_CP
             squares_P += share_P**2
             total_P += share_P
+        sum_CP, squares_P, total_P = sum_CP + own_P * here_CP, squares_P + own_P**2, total_P + own_P
         lost_P = total_P < _SILENT
         total_P[lost_P] = 1
         values_CP = sum_CP / total_P
@@ -186,9 +189,10 @@ def _picked(
         places_P2[:, axis] += 4 * sample(flow_qr, quarter_P2, cv2.INTER_LINEAR)
     values_CP = np.stack([sample(plane_HW, places_P2) for plane_HW in view.planes_CHW])
     values_CP[light] += sample(neighbour.light_qr, quarter_P2, cv2.INTER_LINEAR)
-    seen_P = np.ones(len(places_P2), bool)
+    height, width = view.planes_CHW.shape[1:]
+    seen_P = (places_P2 > -1).all(1) & (places_P2[:, 0] < width) & (places_P2[:, 1] < height)
     if view.given_HW is not None:
-        seen_P = sample(view.given_HW.astype(np.float32), places_P2, cv2.INTER_LINEAR) < _TOUCHED
+        seen_P &= sample(view.given_HW.astype(np.float32), places_P2, cv2.INTER_LINEAR) < _TOUCHED
     return values_CP, seen_P
 
 

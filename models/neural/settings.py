@@ -10,13 +10,18 @@ Whole = Literal["no", "kept", "matched"]
 """Whether presentation takes the network's whole frame: no, with the source's own grain laid back over it, or
 with new grain of the same strength."""
 BUDGETS_BYTES = (2048 << 20, 1024 << 20, 512 << 20)
-"""What a worker's network may take of memory, the frames apart: steps, so that runs on one machine agree."""
+"""What a worker's network and the frames it holds may take of memory. Steps, and of all memory, not of what
+is free: budgets shape outputs, if only in their last digits, and a run that goes on must make the same."""
 
 
-def budget_bytes(free_bytes: int, workers: int) -> int:
-    """The largest budget that as many workers can have of so much free memory; never less than the least."""
-    each = free_bytes // max(1, workers) // 2  # half for frames, encoders and everything else
+def budget_bytes(memory_bytes: int, workers: int) -> int:
+    """The largest budget that as many workers can have on a machine of so much memory; never less than the
+    least."""
+    each = memory_bytes // max(1, workers) // 4  # the rest for frames, encoders, the engines and the system
     return next((budget for budget in BUDGETS_BYTES if budget <= each), BUDGETS_BYTES[-1])
+
+
+_KINDS = {float: "number", int: "whole number", str: "text"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class Use:
     whole: Whole = "no"
     """What is taken outside the mask, in presentation."""
     budget_bytes: int = BUDGETS_BYTES[0]
-    """Memory that a worker's network may take, the frames apart: windows and areas are sized by it."""
+    """Memory that a worker's network and its frames may take: windows and areas are sized by it."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,8 @@ class NeuralSettings:
     def __post_init__(self) -> None:
         if not 0 <= self.edge <= self.sure <= 1:
             raise ValueError("edge and sure must lie in [0, 1], edge not above sure")
-        if min(self.least_px, self.widen_px, self.feather_px) < 0 or self.grain < 0:
-            raise ValueError("least_px, widen_px, feather_px and grain must not be negative")
+        if min(self.least_px, self.widen_px, self.feather_px, self.seed) < 0 or self.grain < 0:
+            raise ValueError("least_px, widen_px, feather_px, grain and seed must not be negative")
         if not min(self.doubt, self.error, self.largest_share) > 0:
             raise ValueError("doubt, error and largest_share must be above 0")
         if self.opinions not in (1, 2):
@@ -82,9 +87,13 @@ class NeuralSettings:
     @classmethod
     def of(cls, told: dict[str, Any]) -> "NeuralSettings":
         """The settings that a bundle names, the others as they are. ValueError for one there is not."""
-        known = {field.name for field in fields(cls)}
-        if strange := told.keys() - known:
+        known = {field.name: type(field.default) for field in fields(cls)}
+        if strange := told.keys() - known.keys():
             raise ValueError(f"no setting is called {', '.join(sorted(strange))}")
+        for name, value in told.items():
+            fits = (known[name], int) if known[name] is float else (known[name],)
+            if isinstance(value, bool) or not isinstance(value, fits):
+                raise ValueError(f"{name} is {value!r}; it must be a {_KINDS[known[name]]}")
         return cls(**told)
 
     def flat(self) -> dict[str, float | int | str | bool]:

@@ -29,8 +29,10 @@ class View:
 
     copies: list[Shown]
     """The frame and its repeats."""
+    whole_CHW: Planes
+    """The frame with what was marked from outside led on from around."""
     luma_HW: Float
-    """Its lightness, padded; what was marked from outside is filled from around."""
+    """The lightness of that, padded."""
     look: Byte
     """What the flow estimator keeps of it."""
     given_HW: Mask | None
@@ -80,7 +82,7 @@ def _views(footage: Footage, estimator: FlowEstimator) -> Iterator[View]:
         given_HW = np.logical_or.reduce(given) if given else None
         whole_CHW = copies[0].planes_CHW if given_HW is None else membrane(copies[0].planes_CHW, given_HW)
         luma_HW = padded(luma(whole_CHW, footage.colour))
-        yield View(copies, luma_HW, estimator.look(luma_HW), given_HW)
+        yield View(copies, whole_CHW, luma_HW, estimator.look(luma_HW), given_HW)
 
 
 def padded_size(height: int, width: int) -> tuple[int, int]:

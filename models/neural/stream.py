@@ -28,7 +28,9 @@ Float = NDArray[np.float32]
 AHEAD_FRAMES = 7
 """Distinct frames after a window that the way back starts from."""
 _WINDOWS_FRAMES = (24, 16, 8, 4, 2)
-_LEAST_AREA_PX = 256 * 256
+# Smaller areas would be mostly overlap: 512 pixels with 96 on either side are looked at twice.
+_LEAST_AREA_PX = 512 * 512
+_OVERLAPS = 1.6
 
 
 @dataclass(frozen=True)
@@ -41,27 +43,33 @@ class Plan:
     """The pieces that each frame is looked at in."""
 
     @classmethod
-    def fitting(cls, height: int, width: int, cost: Cost, budget_bytes: int) -> "Plan":
+    def fitting(cls, height: int, width: int, planes: int, cost: Cost, budget_bytes: int) -> "Plan":
         """The longest window, and the fewest areas, that fit; whole frames go before long windows.
 
-        height, width: of the padded picture. What the frames themselves take is not counted.
+        height, width, planes: of the padded picture. Where not even small areas do, they are what is tried.
         """
         pixels = height * width
         for window in _WINDOWS_FRAMES[:3]:
-            if pixels * _held_bytes(cost, window) <= budget_bytes:
+            if pixels * (_frame_bytes(planes, window) + _held_bytes(cost, window)) <= budget_bytes:
                 return cls(window, areas(height, width, SIDE, pixels))
         for window in _WINDOWS_FRAMES[2:]:
-            # Half for the answers of whole frames, half for the areas, if need be.
-            left = budget_bytes - 4 * cost.answers * window * pixels
+            # Of whole frames: themselves, the answers, and the states carried on, more for the overlaps.
+            whole = _frame_bytes(planes, window) + 4 * cost.answers * window + _OVERLAPS * cost.state
+            left = budget_bytes - pixels * whole
             if left >= budget_bytes // 2:
                 break
         largest = max(_LEAST_AREA_PX, int(left / _held_bytes(cost, window)))
         return cls(window, areas(height, width, SIDE, largest))
 
 
+def _frame_bytes(planes: int, window: int) -> int:
+    """A pixel's share of the frames held, as floats and as luma: one more at either end."""
+    return 4 * (planes + 1) * (window + AHEAD_FRAMES + 2)
+
+
 def _held_bytes(cost: Cost, window: int) -> float:
-    """A pixel's share of what is held at once."""
-    return (window + AHEAD_FRAMES) * cost.look + window * cost.state + cost.work
+    """A pixel's share of what is held of an area."""
+    return (window + AHEAD_FRAMES) * cost.look + (window + 1) * cost.state + cost.work
 
 
 @dataclass
