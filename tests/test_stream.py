@@ -61,8 +61,8 @@ def plan(film: Footage, window: int, cut: tuple[Area, ...] | None = None) -> Pla
 @pytest.mark.parametrize(("precision", "least_equal"), [("fp32", 0.999), ("bf16", 0.997)])
 @pytest.mark.parametrize("window", [2, 8, 16])
 def test_the_window_does_not_show(film: Footage, window: int, precision: str, least_equal: float) -> None:
-    """Harder than restoring: nobody trained the network, which mixes all three frames wherever they differ, and
-    half precision rounds its shares of them to two hundred steps."""
+    """Harder than restoring: nobody trained the network, which mixes all three frames wherever they differ,
+    and half precision rounds its shares of them to two hundred steps."""
     way = way_of("reweave", precision)
     whole, _ = restored(film, way, plan(film, WHOLE))
     seen, _ = restored(film, way, plan(film, window))
