@@ -7,6 +7,7 @@ from typing import Any
 
 from models.classical import restorer, scratches, survey, window
 from models.classical.detector import Detector
+from models.classical.filler import Filler
 
 # Owner, function, stage. Work done for another stage on the way counts for that one, and only once.
 _DOORS: tuple[tuple[Any, str, str], ...] = (
@@ -17,7 +18,7 @@ _DOORS: tuple[tuple[Any, str, str], ...] = (
     (Detector, "dirt", "detect"),
     (scratches, "lines", "scratches"),
     (restorer._Walk, "_take_scratches_out", "scratches"),
-    (restorer._Walk, "_fill", "repair"),
+    (Filler, "filling", "repair"),
 )
 
 
