@@ -19,7 +19,7 @@ from models.neural.evidence import Evidence, Neighbour
 from models.neural.reweave import SOURCES, Finding, Look, Reweave
 from models.neural.sight import Mask, Sight, View
 from models.neural.tiles import Area
-from models.neural.way import Cost
+from models.neural.way import DAMAGE, DOUBT, Cost
 from models.restorer import Colour
 
 Float = NDArray[np.float32]
@@ -46,7 +46,7 @@ class ReweaveWay:
     paints_all = False
 
     def __init__(self, network: Reweave, compute: Compute, colour: Colour, opinions: int = 1) -> None:
-        """opinions: 1, or 2 to ask a mirrored picture too, which takes twice the time."""
+        """opinions: 2 asks either way alone, and a mirrored picture, too; takes over twice as long."""
         self._network, self._compute = network, compute
         self._colour, self._opinions = colour, opinions
         fine, wide = network.config.fine_channels, network.config.channels
@@ -88,32 +88,38 @@ class ReweaveWay:
 
     def answer(self, look: Looked, backward: Tensor, forward: Tensor) -> Float:
         backward, forward = self._network.backward_view(backward), self._network.forward_view(forward)
+        gaps_N2HW = torch.nn.functional.pixel_shuffle(look.gaps_N8hw, 2)
         both = self._network.find(look.look, backward, forward)
-        change_N1HW = _change(both, look)
-        # What either way says alone, in one batch.
-        coarse = look.look.coarse_NCqr
-        twice = Look(*(torch.cat([kept, kept]) for kept in look.look))
-        alone = self._network.find(twice, torch.cat([backward, coarse]), torch.cat([coarse, forward]))
-        back_N1HW, forth_N1HW = _change(alone, look).chunk(2)
         told_NKHW = torch.cat(
             [
                 both.logit_N1HW.sigmoid(),
                 both.spread_N1HW.clamp(max=0).exp(),
-                (back_N1HW - forth_N1HW).abs(),
+                _torn(both, gaps_N2HW),
                 both.mixture_NKHW[:, 1:],
                 both.added_N1HW,
-                change_N1HW,
             ],
             1,
         )
-        first_KHW = told_NKHW[0]
+        answer_KHW = told_NKHW[0]
         if self._opinions == 2:
-            second_KHW = told_NKHW[1].flip(-1)
-            apart_HW = (first_KHW[-1] - second_KHW[-1]).abs()
-            first_KHW[2] = torch.maximum(torch.maximum(first_KHW[2], second_KHW[2]), apart_HW)
-            first_KHW[0] = (first_KHW[0] + second_KHW[0]) / 2
-        told: Float = first_KHW[:_ANSWERS].float().cpu().numpy()
+            straight, mirrored = told_NKHW[0], told_NKHW[1].flip(-1)
+            answer_KHW[DAMAGE] = (straight[DAMAGE] + mirrored[DAMAGE]) / 2
+            answer_KHW[DOUBT] = self._doubt(look.look, backward, forward, both, gaps_N2HW)
+        told: Float = answer_KHW.cpu().numpy()
         return told
+
+    def _doubt(
+        self, look: Look, backward: Tensor, forward: Tensor, both: Finding, gaps_N2HW: Tensor
+    ) -> Tensor:
+        """How far either way alone, and the mirrored picture, would restore the luma otherwise; (H, W)."""
+        coarse = look.coarse_NCqr
+        twice = Look(*(torch.cat([kept, kept]) for kept in look))
+        alone = self._network.find(twice, torch.cat([backward, coarse]), torch.cat([coarse, forward]))
+        back, forth = _change(alone, gaps_N2HW.repeat(2, 1, 1, 1)).chunk(2)
+        ways = torch.maximum(_torn(both, gaps_N2HW), (back - forth).abs())
+        straight, mirrored = _change(both, gaps_N2HW)
+        sides = torch.stack([ways[0, 0], ways[1, 0].flip(-1), (straight - mirrored.flip(-1)).abs()[0]])
+        return sides.amax(0)
 
     def values(
         self, sight: Sight, prepared: Evidence, answer_KHW: Float, rows_P: Index, columns_P: Index
@@ -150,12 +156,16 @@ class ReweaveWay:
         return slice(0, planes if self._colour == "rgb" else 1)
 
 
-def _change(finding: Finding, look: Looked) -> Tensor:
-    """What a finding makes of the frame's luma, as a change of it; of one batch or of two."""
-    gaps_N2HW = torch.nn.functional.pixel_shuffle(look.gaps_N8hw, 2)
-    times = len(finding.added_N1HW) // len(gaps_N2HW)
-    gaps_N2HW = gaps_N2HW.repeat(times, 1, 1, 1)
+def _change(finding: Finding, gaps_N2HW: Tensor) -> Tensor:
+    """What a finding makes of the frame's luma, as a change of it."""
     return finding.added_N1HW - (finding.mixture_NKHW[:, 1:] * gaps_N2HW).sum(1, keepdim=True)
+
+
+def _torn(finding: Finding, gaps_N2HW: Tensor) -> Tensor:
+    """How far past and future differ where the finding mixes both: a mean of two pictures is neither's."""
+    before, after = finding.mixture_NKHW[:, 1:].chunk(2, 1)
+    apart = (gaps_N2HW[:, :1] - gaps_N2HW[:, 1:]).abs()
+    return apart * (2 * torch.minimum(before, after) / (before + after).clamp(min=0.01))
 
 
 def _flow(neighbour: Neighbour | None, area: Area) -> Float:

@@ -49,8 +49,8 @@ class NeuralSettings:
     feather_px: int = 1
     """Width of the blend at a repair's edge, inside the mask, in pixels; 0 is a hard edge."""
     doubt: float = 0.1
-    """Veto: a region is left where the way forward and the way back disagree by more than this on average, in
-    luma of 1; 1 never vetoes."""
+    """Veto: a region is left where past and future, of which the repair is made, disagree by more than this
+    on average, in luma of 1; 1 never vetoes."""
     error: float = 0.1
     """Veto: a region is left where the network expects to be wrong by more than this on average; 1 never
     vetoes."""
@@ -58,7 +58,8 @@ class NeuralSettings:
     """Veto: a frame with more of its pixels in doubtless regions than this is left whole; 1 never vetoes. A
     cut that was missed or an explosion looks like this, dirt does not."""
     opinions: int = 1
-    """2: asks a mirrored picture too, and doubts what the two do not agree on; takes twice the time."""
+    """2: doubts also what the way forward and the way back, each alone, or a mirrored picture would restore
+    otherwise; takes three times as long."""
     grain: float = 1.0
     """How much of the film's grain is put back where mixing neighbours took it away; 0 leaves it out."""
     seed: int = 0
