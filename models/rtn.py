@@ -63,7 +63,8 @@ class RTN(nn.Module):
 
     `rtn-paper` has 921,205 parameters: in each direction encoder 448, mask 2,457, refiner 451,688; decoder
     12,019. At (H, W) its tensors are frame (3, H, W), state (16, H, W), mask (1, H, W) and inside the refiner
-    (32, H, W) and (64, H/2, W/2). A frame takes some 143 GFLOP at 640x368, motion apart.
+    (32, H, W) and (64, H/2, W/2). A 640x480 frame takes 187 GFLOP,
+    multiply-adds counted twice, motion apart.
     """
 
     def __init__(self, config: RTNConfig) -> None:

@@ -27,7 +27,7 @@ from tasks.request import RequestError, RestoreRequest
 from tasks.restore import RestoringWorker, ShotJob, UnusableWeights, shot_key
 from tests.film import Plan, make_film
 
-_SMALL = ReweaveConfig(channels=16, fine_channels=8, heads=2, look_blocks=1, carry_blocks=1)
+_SMALL = ReweaveConfig(channels=16, fine_channels=8, heads=2, look_blocks=1, view_blocks=1)
 
 
 def _bundle(folder: Path) -> Bundle:

@@ -19,7 +19,7 @@ from models.swin import SwinSizes
 from models.weights import CONFIG, WEIGHTS, check_weights, load_network, read_bundle, write_bundle
 
 _SMALL_RTN = RTNConfig(swin=SwinSizes(channels=32, groups=1, blocks=2, heads=2))
-_SMALL_REWEAVE = ReweaveConfig(channels=16, fine_channels=8, heads=2, look_blocks=1, carry_blocks=1)
+_SMALL_REWEAVE = ReweaveConfig(channels=16, fine_channels=8, heads=2, look_blocks=1, view_blocks=1)
 
 
 @pytest.mark.parametrize(
