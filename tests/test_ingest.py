@@ -137,10 +137,10 @@ def test_two_copies_of_a_film_are_one_reel(vault, film, surveys):
 @pytest.mark.parametrize(
     ("size", "pix_fmt", "kept"),
     [
-        pytest.param((1920, 1080), "yuv422p10le", 32, id="HD"),
-        pytest.param((4096, 2160), "yuv422p10le", 16, id="4K: the least"),
+        pytest.param((1920, 1080), "yuv422p10le", 34, id="HD"),
+        pytest.param((4096, 2160), "yuv422p10le", 18, id="4K: the least"),
         pytest.param((2048, 1556), "gbrp10le", 28, id="2K RGB"),
-        pytest.param((8192, 6144), "gbrp16le", 16, id="8K: the least"),
+        pytest.param((8192, 6144), "gbrp16le", 18, id="8K: the least"),
     ],
 )
 def test_what_is_kept_of_a_shot_is_bounded(size, pix_fmt, kept, vault, film):

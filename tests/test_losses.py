@@ -213,23 +213,17 @@ def test_our_objective_reaches_all_of_reweave(half: bool, damaged: bool) -> None
     torch.manual_seed(0)
     network = Reweave.from_config("reweave-small")
     still = torch.zeros(1, 3, 2, 8, 8)
-    sources = torch.rand(3, 1, 3, 32, 32)
+    sources = torch.rand(3, 3, 32, 32)
     damage = (torch.rand(1, 3, 1, 32, 32) < 0.02 * damaged).float()
     with torch.autocast("cpu", torch.bfloat16, enabled=half):
-        findings = network(torch.randn(1, 3, CHANNELS, 16, 16), still, still)
-        restored = torch.stack(
-            [
-                (found.mixture_NKHW * seen).sum(1, keepdim=True) + found.added_N1HW
-                for found, seen in zip(findings, sources, strict=True)
-            ],
-            1,
-        )
+        found = network(torch.randn(1, 3, CHANNELS, 16, 16), still, still)
+        restored = (found.mixture_NKHW * sources).sum(1, keepdim=True) + found.added_N1HW
         trial = Trial(
-            restored,
+            restored[None],
             torch.rand(1, 3, 1, 32, 32),
             damage,
-            torch.stack([found.logit_N1HW for found in findings], 1),
-            torch.stack([found.spread_N1HW for found in findings], 1),
+            found.logit_N1HW[None],
+            found.spread_N1HW[None],
             torch.full((1, 2, 2, 32, 32), 0.5),
         )
         terms = judge(objectives.REWEAVE, trial)

@@ -133,7 +133,10 @@ def test_two_opinions_of_a_film_are_two_of_its_mirror_image(architecture: str) -
     )
     for one, other in zip(answers, others, strict=True):
         for said in (DAMAGE, DOUBT):
-            assert np.abs(one[said] - other[said, :, ::-1]).max() < 1e-3
+            apart = np.abs(one[said] - other[said, :, ::-1])
+            # OpenCV samples at 32nds of a pixel, not the same ones from either side.
+            assert apart.mean() < 5e-4
+            assert apart.max() < 5e-3
     assert max(float(one[DOUBT].max()) for one in answers) > 0.02
 
 
