@@ -115,7 +115,8 @@ def test_a_job_past_its_deadline_is_killed_and_named(pool: Pool, tmp_path: Path)
 def test_the_longest_job_goes_first(pool: Pool, tmp_path: Path) -> None:
     log = tmp_path / "log"
     futures = [pool.submit(_job("first", "tell", log), cost=0, deadline_s=60)]
-    time.sleep(0.5)  # the only worker is busy while the others queue up
+    while not log.exists():  # the only worker is busy while the others queue up
+        time.sleep(0.05)
     futures += [pool.submit(_job(f"{cost}", "work", log), cost=cost, deadline_s=60) for cost in (1, 3, 2)]
     for future in futures:
         future.result(_PATIENCE_S)
