@@ -195,12 +195,12 @@ def _memory(bundle: Bundle) -> int:
 
 def _measure_memory(folder: Path, width: int, height: int, frames: int) -> int:
     restorer = NeuralRestorer(read_bundle(folder))
+    way = restorer._way("grey")  # an idle process has its engine and weights loaded
     started = time.perf_counter()
     with _peak() as peak:
         made = sum(1 for _ in restorer.restore(film(width, height, frames)))
     assert made == frames
-    way = restorer._way("grey")
-    plan = Plan.fitting(*padded_size(height, width), 1, way.cost, BUDGETS_BYTES[0])
+    plan = Plan.fitting(*padded_size(height, width), way.cost, BUDGETS_BYTES[0])
     largest: Area = plan.areas[0]
     seconds = (time.perf_counter() - started) / frames
     print(peak[0], seconds, f"{largest.width}x{largest.height}")

@@ -17,7 +17,7 @@ from models.neural.reweave_way import ReweaveWay
 from models.neural.rtn_way import RTNWay
 from models.neural.sight import SIDE, Sight, View, padded_size, sights
 from models.neural.stream import AHEAD_FRAMES, Plan, Stream
-from models.neural.tiles import OVERLAP_PX, Area, Canvas, areas
+from models.neural.tiles import ANSWER_BYTES, OVERLAP_PX, Area, Canvas, areas
 from models.neural.way import DAMAGE, DOUBT, Cost
 from models.restorer import Footage
 from tests.clips import dirtied, footage, panning
@@ -200,14 +200,15 @@ def test_memory_does_not_grow_with_the_shot() -> None:
 )
 def test_plans_fit_their_budget_and_cover_the_picture(height: int, width: int, budget_mb: int) -> None:
     cost = Cost(look=44.0, state=8.0, work=300.0, answers=6)
-    made = Plan.fitting(height, width, 1, cost, budget_mb << 20)
+    made = Plan.fitting(height, width, cost, budget_mb << 20)
     pixels = max(area.height * area.width for area in made.areas)
     held = (made.window_frames + AHEAD_FRAMES) * cost.look + made.window_frames * cost.state + cost.work
-    canvas = 4 * cost.answers * made.window_frames * height * width if len(made.areas) > 1 else 0
-    states = cost.state * sum(area.height * area.width for area in made.areas)
-    frames = 8 * (made.window_frames + AHEAD_FRAMES + 2) * height * width
+    whole = 0.0
+    if len(made.areas) > 1:
+        whole = ANSWER_BYTES * cost.answers * made.window_frames * height * width
+        whole += cost.state * sum(area.height * area.width for area in made.areas)
     if pixels > 520 * 520:
-        assert held * pixels + canvas + states + frames <= 1.05 * (budget_mb << 20)
+        assert held * pixels + whole <= 1.05 * (budget_mb << 20)
     covered = np.zeros((height, width), int)
     for area in made.areas:
         assert area.height % SIDE == area.width % SIDE == 0
@@ -225,4 +226,4 @@ def test_areas_overlap_and_add_up_to_one() -> None:
     canvas = Canvas(cut)
     for area in cut:
         canvas.add(0, area, np.ones((2, area.height, area.width), np.float32))
-    assert np.abs(canvas.taken(0) - 1).max() < 1e-5
+    assert np.abs(canvas.taken(0) - 1).max() < 2e-3

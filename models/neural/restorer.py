@@ -71,8 +71,7 @@ class NeuralRestorer:
 
         way = self._way(footage.colour)
         height, width = footage.height, footage.width
-        planes = 1 if footage.colour == "grey" else 3
-        plan = Plan.fitting(*padded_size(height, width), planes, way.cost, self._use.budget_bytes)
+        plan = Plan.fitting(*padded_size(height, width), way.cost, self._use.budget_bytes)
         compositor = Compositor(way, footage.colour, self._settings, self._use.whole)
         stream = Stream(way, plan)
         alone = footage.given is not None and footage.given.use == "replace"

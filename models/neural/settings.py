@@ -9,9 +9,9 @@ from models.neural.precision import Precision
 Whole = Literal["no", "kept", "matched"]
 """Whether presentation takes the network's whole frame: no, with the source's own grain laid back over it, or
 with new grain of the same strength."""
-BUDGETS_BYTES = (2048 << 20, 1024 << 20, 512 << 20)
-"""What a worker's network and the frames it holds may take of memory. Steps, and of all memory, not of what
-is free: budgets shape outputs, if only in their last digits, and a run that goes on must make the same."""
+BUDGETS_BYTES = (1536 << 20, 1024 << 20, 512 << 20)
+"""What a worker's network may take of memory, the frames it holds apart. Steps, and of all memory, not of
+what is free: budgets shape outputs, if only in their last digits, and a run that goes on must make the same."""
 
 
 def budget_bytes(memory_bytes: int, workers: int) -> int:
@@ -31,7 +31,7 @@ class Use:
     whole: Whole = "no"
     """What is taken outside the mask, in presentation."""
     budget_bytes: int = BUDGETS_BYTES[0]
-    """Memory that a worker's network and its frames may take: windows and areas are sized by it."""
+    """Memory that a worker's network may take, its frames apart: windows and areas are sized by it."""
 
 
 @dataclass(frozen=True)

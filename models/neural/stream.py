@@ -20,14 +20,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from models.neural.sight import SIDE, Sight
-from models.neural.tiles import Area, Canvas, areas
+from models.neural.tiles import ANSWER_BYTES, Area, Canvas, areas
 from models.neural.way import Cost, LookT, PreparedT, Way
 
 Float = NDArray[np.float32]
 
 AHEAD_FRAMES = 7
 """Distinct frames after a window that the way back starts from."""
-_WINDOWS_FRAMES = (24, 16, 8, 4, 2)
+_WINDOWS_FRAMES = (24, 16, 8, 4)
+_WINDOWS_IN_AREAS_FRAMES = (8, 4, 2)
 # Smaller areas would be mostly overlap: 512 pixels with 96 on either side are looked at twice.
 _LEAST_AREA_PX = 512 * 512
 _OVERLAPS = 1.6
@@ -43,28 +44,23 @@ class Plan:
     """The pieces that each frame is looked at in."""
 
     @classmethod
-    def fitting(cls, height: int, width: int, planes: int, cost: Cost, budget_bytes: int) -> "Plan":
+    def fitting(cls, height: int, width: int, cost: Cost, budget_bytes: int) -> "Plan":
         """The longest window, and the fewest areas, that fit; whole frames go before long windows.
 
-        height, width, planes: of the padded picture. Where not even small areas do, they are what is tried.
+        height, width: of the padded picture. What the frames themselves take is not counted: they are held in
+        any case. Where not even the smallest areas fit, they are what is tried.
         """
         pixels = height * width
-        for window in _WINDOWS_FRAMES[:3]:
-            if pixels * (_frame_bytes(planes, window) + _held_bytes(cost, window)) <= budget_bytes:
+        for window in _WINDOWS_FRAMES:
+            if pixels * _held_bytes(cost, window) <= budget_bytes:
                 return cls(window, areas(height, width, SIDE, pixels))
-        for window in _WINDOWS_FRAMES[2:]:
-            # Of whole frames: themselves, the answers, and the states carried on, more for the overlaps.
-            whole = _frame_bytes(planes, window) + 4 * cost.answers * window + _OVERLAPS * cost.state
-            left = budget_bytes - pixels * whole
-            if left >= budget_bytes // 2:
+        for window in _WINDOWS_IN_AREAS_FRAMES:
+            # Of whole frames: the answers, and the states carried on, more of these where areas overlap.
+            left = budget_bytes - pixels * (ANSWER_BYTES * cost.answers * window + _OVERLAPS * cost.state)
+            if left >= budget_bytes // 3:
                 break
         largest = max(_LEAST_AREA_PX, int(left / _held_bytes(cost, window)))
         return cls(window, areas(height, width, SIDE, largest))
-
-
-def _frame_bytes(planes: int, window: int) -> int:
-    """A pixel's share of the frames held, as floats and as luma: one more at either end."""
-    return 4 * (planes + 1) * (window + AHEAD_FRAMES + 2)
 
 
 def _held_bytes(cost: Cost, window: int) -> float:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
 
+ANSWER_BYTES = 2
+"""What an answer of a pixel takes while areas are laid: half precision, a 2,000th of it."""
 OVERLAP_PX = 96
 """Least overlap of two areas: about what a network of this kind sees around a pixel; its edges fade out."""
 
@@ -89,18 +91,18 @@ class Canvas:
         for area in cut:
             total_HW[area.rows, area.columns] += self._fading(area)
         self._total_HW = total_HW
-        self._sums: dict[int, Float] = {}
+        self._sums: dict[int, NDArray[np.float16]] = {}
 
     def add(self, frame: int, area: Area, answer_Khw: Float) -> None:
         """Lays one area's answer for a frame."""
         if frame not in self._sums:
-            self._sums[frame] = np.zeros((len(answer_Khw), self._height, self._width), np.float32)
+            self._sums[frame] = np.zeros((len(answer_Khw), self._height, self._width), np.float16)
         share_hw = self._fading(area) / self._total_HW[area.rows, area.columns]
-        self._sums[frame][:, area.rows, area.columns] += answer_Khw * share_hw
+        self._sums[frame][:, area.rows, area.columns] += (answer_Khw * share_hw).astype(np.float16)
 
     def taken(self, frame: int) -> Float:
         """The whole picture's answer_KHW once every area's was added; it is forgotten then."""
-        return self._sums.pop(frame)
+        return self._sums.pop(frame).astype(np.float32)
 
     def _fading(self, area: Area) -> Float:
         down = _ramp(area.top, area.bottom, self._height)
