@@ -11,7 +11,7 @@ Whole = Literal["no", "kept", "matched"]
 with new grain of the same strength."""
 BUDGETS_BYTES = (1536 << 20, 1024 << 20, 512 << 20)
 """What a worker's network may take of memory, the frames it holds apart. Steps, and of all memory, not of
-what is free: budgets shape outputs, if only in their last digits, and a run that goes on must make the same."""
+what is free: budgets shape outputs, if only in their last digits, and runs that go on must make the same."""
 
 
 def budget_bytes(memory_bytes: int, workers: int) -> int:
