@@ -15,6 +15,7 @@ Decision = Literal["accept", "revert", "rework"]
 _LARGE_SHARE = 0.03
 """Of a frame's pixels: real dirt seldom covers more, and a restorer that does is likely mistaken."""
 _LOW_CONFIDENCE = 0.5
+_SMALL_SHARE = 0.0001
 _MOST_MARKED = 0.5
 """Of a reel's pixels: a mask that marks more was meant the other way round."""
 _DECISIONS = "review.json"
@@ -73,8 +74,8 @@ def review_items(
             left = f"{given['left'] / given['pixels']:.1%} of what the mask marks"
             add("given mask", f"{left} stays as it was: nothing beside or around it is whole")
         if record["share_left"]:
-            share = f"{record['share_left']:.2%} of the shot"
-            add("left alone", f"{share} looks damaged and was left: no repair was sure enough")
+            share = f"{record['share_left']:.2%}" if record["share_left"] >= _SMALL_SHARE else "under 0.01%"
+            add("left alone", f"{share} of the shot looks damaged, and no repair was sure enough")
         for damage in ("lost", "corrupt"):
             frames = [row.frame for row in rows[shot.start : shot.end] if row.damage == damage]
             if frames:
