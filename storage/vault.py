@@ -7,6 +7,7 @@ rename, elsewhere by uploading its files with the record last. What has its reco
     reels/<reel_id>/looks/<digest>/    looks.mkv, what detection looks at
     reels/<reel_id>/shots/<digest>/    restored.mkv mask.mkv originals.mkv changes.parquet shot.json
     reels/<reel_id>/deliver/<digest>/  a BagIt bag; delivery.json in its data/
+    corpora/<name>/<digest>/           shard-*.parquet, each with its record; manifest.parquet, corpus.json
     ledger/<run_id>.parquet            frames, seconds and device a stage
     review.json                        the reviewer's decisions
 """
@@ -26,6 +27,7 @@ from pyarrow import fs
 from storage.digest import digest_of
 from storage.errors import VaultError
 from storage.filesystem import first_line, resolve, sync_folder, sync_tree, write_atomically
+from storage.fixity import sha256_file
 
 _STAGING = ".staging"
 
@@ -75,6 +77,14 @@ class Vault:
         except OSError as error:
             raise VaultError(f"{self.uri}/{key}: cannot be read ({first_line(error)})") from error
 
+    def sha256(self, key: str) -> str:
+        """Of a file. Raises VaultError where it is not there."""
+        try:
+            with self._fs.open_input_file(self._path(key)) as stream:
+                return sha256_file(stream)
+        except OSError as error:
+            raise VaultError(f"{self.uri}/{key}: cannot be read ({first_line(error)})") from error
+
     def write(self, key: str, data: bytes) -> None:
         """Writes one file whole or not at all. Raises VaultError."""
         path = self._path(key)
@@ -105,12 +115,7 @@ class Vault:
         published the same key meanwhile, theirs stays: equal names mean equal bytes. What lies there without
         its record is cleared away. Raises VaultError; what is raised in the block comes out as it is.
         """
-        self._path(key)
-        home = Path(self._root, _STAGING) if self.is_local else Path(tempfile.gettempdir())
-        folder = home / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
-        try:
-            with self._writing(key):
-                folder.mkdir(parents=True)
+        with self._staging(key) as folder:
             yield folder
             with self._writing(key):
                 sync_tree(folder)
@@ -118,6 +123,34 @@ class Vault:
                     self._rename(folder, key, record)
                 else:
                     self._upload(folder, key, record)
+
+    @contextmanager
+    def publishing_file(self, key: str) -> Iterator[Path]:
+        """A place to write a large file at; when the block ends well, it stands in the vault under `key`.
+
+        Raises VaultError, also for what the block could not write.
+        """
+        target = self._path(key)
+        with self._staging(key) as folder, self._writing(key):
+            yield (made := folder / target.rpartition("/")[2])
+            sync_tree(folder)
+            self._fs.create_dir(target.rpartition("/")[0], recursive=True)
+            if self.is_local:
+                made.replace(target)
+                sync_folder(Path(target).parent)
+            else:
+                fs.copy_files(str(made), target, fs.LocalFileSystem(), self._fs)
+
+    @contextmanager
+    def _staging(self, key: str) -> Iterator[Path]:
+        """A folder that is cleared away, whatever becomes of what was made in it."""
+        self._path(key)
+        home = Path(self._root, _STAGING) if self.is_local else Path(tempfile.gettempdir())
+        folder = home / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
+        try:
+            with self._writing(key):
+                folder.mkdir(parents=True)
+            yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

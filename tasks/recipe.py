@@ -6,6 +6,7 @@ from typing import Any
 
 import av
 
+import degradation
 import models
 import storage
 import tasks
@@ -13,7 +14,7 @@ from storage.digest import digest_of_code, versions_of
 
 _ENGINES = ("av", "numpy", "opencv-python-headless", "pyarrow", "scenedetect-headless")
 _NETWORK_ENGINES = ("safetensors", "torch", "torchvision")
-_PACKAGES = {"models": models, "storage": storage, "tasks": tasks}
+_PACKAGES = {"degradation": degradation, "models": models, "storage": storage, "tasks": tasks}
 
 
 @cache

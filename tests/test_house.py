@@ -20,9 +20,9 @@ ALSO = {"flows/cli.py": {"storage"}}
 """The door to the command line tells our errors from others."""
 ENGINES = {
     "ray": {"tasks/pool.py", "tasks/train.py"},
-    "prefect": {"tasks/steps.py", "flows/"},
-    "dask": {"tasks/corpus.py"},
-    "distributed": {"tasks/corpus.py"},
+    "prefect": {"tasks/steps.py", "tasks/corpus_steps.py", "flows/"},
+    "dask": {"tasks/dask_engine.py"},
+    "distributed": {"tasks/dask_engine.py"},
     "mlflow": {"tasks/registry.py"},
 }
 """Who may import it: modules, or a folder."""

@@ -1,0 +1,153 @@
+"""The one module that touches Dask: pure functions over small jobs, on this machine or on a cluster.
+
+Jobs are paths and seeds and results are rows: frames never pass through here. A job whose worker died goes to
+another; one that outlived several workers is given up and named.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import cv2
+import dask
+import psutil
+from distributed import Client, LocalCluster, as_completed
+
+from storage.filesystem import first_line
+
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+_REACH_S = 5
+_WORKERS_S = 20
+"""How long a scheduler's first worker may take to appear; a spawned one imports for some seconds."""
+_DEATHS = 2
+"""A job that was there when so many workers died is the cause, not a bystander."""
+_AHEAD = 2
+"""Jobs handed out for each worker: one at work and one to go on with."""
+_MEMORY_SHARE = 0.8
+_SETTINGS = {
+    "distributed.scheduler.allowed-failures": _DEATHS,
+    "distributed.comm.timeouts.connect": f"{_REACH_S}s",
+    # Frames lie in memory that Python does not count: the share it would spill by is not ours to tell.
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.target": False,
+}
+_SCHEDULER = "DASK_SCHEDULER_ADDRESS"
+
+
+class EngineError(Exception):
+    """There is nobody to do the work, or no more; what was finished is kept."""
+
+
+@dataclass(frozen=True)
+class Done(Generic[Job, Result]):
+    """One job's end: its result, or the error that it raised (`WorkerDied` where it took its workers along)."""
+
+    job: Job
+    result: Result | None = None
+    error: Exception | None = None
+
+
+class WorkerDied(Exception):
+    """Every worker that took the job died."""
+
+
+class Engine:
+    """Workers on Dask; `engine` opens one."""
+
+    def __init__(self, client: Client, at_once: int) -> None:
+        self._client, self._at_once = client, at_once
+
+    def each(self, work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Done[Job, Result]]:
+        """The jobs as they end, in any order; few of them are handed out at a time.
+
+        work: a function of a module that workers can import. Raises EngineError where the cluster is lost.
+        """
+        waiting = iter(jobs)
+        running: dict[str, Job] = {}
+        ended = as_completed(loop=self._client.loop)
+
+        def hand_out() -> None:
+            for job in waiting:
+                future = self._client.submit(_one_thread, work, job, pure=False)
+                running[future.key] = job
+                ended.add(future)
+                return
+
+        for _ in range(self._at_once):
+            hand_out()
+        try:
+            for future in ended:
+                job = running.pop(future.key)
+                yield self._end(job, future)
+                hand_out()
+        finally:
+            ended.clear()
+
+    def _end(self, job: Job, future: Any) -> Done[Job, Any]:
+        if future.status == "finished":
+            return Done(job, future.result())
+        if future.status in ("cancelled", "lost"):
+            raise EngineError("the Dask scheduler went away; run the same command to go on")
+        try:
+            error = future.exception()
+        except CancelledError as cancelled:
+            raise EngineError("the Dask scheduler went away; run the same command to go on") from cancelled
+        if type(error).__name__ == "KilledWorker":
+            error = WorkerDied(f"{_DEATHS + 1} workers died of it (out of memory, or a broken library)")
+        return Done(job, None, error)
+
+
+@contextmanager
+def engine(workers: int | None = None, scheduler: str | None = None) -> Iterator[Engine]:
+    """Opens the workers and closes them when the block ends; those of a scheduler stay.
+
+    workers: processes on this machine, one a processor if left out. scheduler: `tcp://host:port` of a cluster
+    that is there already; DASK_SCHEDULER_ADDRESS if left out. Raises EngineError where it does not answer.
+    """
+    address = scheduler or os.environ.get(_SCHEDULER)
+    with dask.config.set(_SETTINGS):
+        if address:
+            with _reached(address) as client:
+                yield Engine(client, _AHEAD * len(client.scheduler_info(n_workers=-1)["workers"]))
+            return
+        count = workers or os.cpu_count() or 1
+        with (
+            LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=int(psutil.virtual_memory().total * _MEMORY_SHARE / count),
+                dashboard_address=None,
+                silence_logs="CRITICAL",
+            ) as cluster,
+            Client(cluster) as client,
+        ):
+            yield Engine(client, _AHEAD * count)
+
+
+@contextmanager
+def _reached(address: str) -> Iterator[Client]:
+    try:
+        client = Client(address, timeout=_REACH_S, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise EngineError(
+            f"{address}: no Dask scheduler answers there ({first_line(error)}); start one with "
+            f"`dask scheduler`, or leave --scheduler out to work on this machine"
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=_WORKERS_S)
+        except TimeoutError as error:
+            raise EngineError(f"{address}: the scheduler has no workers; start `dask worker {address}`") from error
+        yield client
+
+
+def _one_thread(work: Callable[[Job], Result], job: Job) -> Result:
+    """One job, one core: the workers are as many as the cores."""
+    cv2.setNumThreads(1)
+    return work(job)
