@@ -128,6 +128,18 @@ def leaks(rows: Iterable[Mapping[str, Any]], groups: Mapping[str, str]) -> list[
     ]
 
 
+def taken_frames(shot_frames: Sequence[int], first: int, step: int, frames: int) -> tuple[int, ...]:
+    """The frames to read for a clip that begins at frame `first` of a shot, in the clip's order."""
+    start = shot_frames.index(first)
+    ordered = shot_frames[start:] if step > 0 else shot_frames[start::-1]
+    return tuple(ordered[:: abs(step)][: _read(shot_frames, step, frames)])
+
+
+def _read(shot_frames: Sequence[int], step: int, frames: int) -> int:
+    """How many frames a clip of this shot reads, at most."""
+    return min(frames + SPARE_FRAMES, (len(shot_frames) - 1) // abs(step) + 1)
+
+
 def _lot(*parts: object) -> float:
     return _number(*parts) / 2**63
 
@@ -156,19 +168,19 @@ def _clip(
     dice = Random(seed)
     frames = settings.frames
     quick = dice.randrange(_QUICK) == 0 and len(shot.frames) > 2 * (frames - 1)
-    step = 2 if quick else 1
-    read = min(frames + SPARE_FRAMES, (len(shot.frames) - 1) // step + 1)
-    starts = len(shot.frames) - (read - 1) * step
+    backwards = dice.randrange(_REVERSED) == 0
+    step = (2 if quick else 1) * (-1 if backwards else 1)
+    starts = len(shot.frames) - (_read(shot.frames, step, frames) - 1) * abs(step)
     low, high = number * starts // count, (number + 1) * starts // count
     start = dice.randrange(low, max(high, low + 1))
-    taken = shot.frames[start : start + (read - 1) * step + 1 : step]
-    backwards = dice.randrange(_REVERSED) == 0
+    if backwards:
+        start = len(shot.frames) - 1 - start
+    taken = taken_frames(shot.frames, shot.frames[start], step, frames)
     # Steps of the scale's numerator: there whole pixels of the source begin.
     unit = film.scale.numerator
     top = dice.randrange((film.height - settings.size) // unit + 1) * unit
     left = dice.randrange((film.width - settings.size) // unit + 1) * unit
     flip = dice.randrange(_FLIPPED) == 0
-    taken = taken[::-1] if backwards else taken
     identity = [film.sha256, frames, taken, str(film.scale), top, left, settings.size, flip, settings.channels]
     return ClipPlan(
         clip=digest_of([*identity, seed]),
@@ -177,7 +189,7 @@ def _clip(
         reel_id=film.reel_id,
         source=film.source,
         frames=frames,
-        step=-step if backwards else step,
+        step=step,
         taken=taken,
         scale=str(film.scale),
         top=top,

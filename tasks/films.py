@@ -1,10 +1,11 @@
 """What of a film could serve as clean footage: its shots, measured, whatever size of clip is asked for."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from math import gcd
+from pathlib import PurePosixPath
 
 import cv2
 import numpy as np
@@ -87,11 +88,10 @@ def measure_film(vault: Vault, source: str, progress: Progress) -> FilmFacts:
     key = f"{reel.key}/clean-{digest_of(installation('models/shots', 'storage', *_MODULES))}.json"
     if vault.exists(key):
         facts = _read(vault, key)
-        if facts.source == reel.reel.source:
-            return facts
-    facts = _measured(reel, find_shots(vault, reel, None, progress), vault)
-    vault.write(key, _FACTS.dump_json(facts))
-    return facts
+    else:
+        facts = _measured(reel, find_shots(vault, reel, None, progress), vault)
+        vault.write(key, _FACTS.dump_json(facts))
+    return replace(facts, source=source, name=PurePosixPath(source.rstrip("/")).name)
 
 
 _MODULES = ("tasks/films.py", "tasks/looks.py", "tasks/shots.py")

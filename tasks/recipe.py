@@ -11,10 +11,15 @@ import models
 import storage
 import tasks
 from storage.digest import digest_of_code, versions_of
+from storage.errors import StorageError
 
 _ENGINES = ("av", "numpy", "opencv-python-headless", "pyarrow", "scenedetect-headless")
 _NETWORK_ENGINES = ("safetensors", "torch", "torchvision")
 _PACKAGES = {"degradation": degradation, "models": models, "storage": storage, "tasks": tasks}
+
+
+class OtherInstallation(StorageError):
+    """A worker would make other bytes than the run expects."""
 
 
 @cache

@@ -1,5 +1,6 @@
 """From what a person names to a recipe: one of ours, or a JSON file of theirs; and back to JSON for records."""
 
+import hashlib
 import json
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -57,6 +58,12 @@ def recipe_facts(recipe: Recipe) -> dict[str, Any]:
     """What `recipe_from` reads."""
     facts: dict[str, Any] = json.loads(json.dumps(asdict(recipe)))
     return facts
+
+
+def recipe_sha256(recipe: Recipe) -> str:
+    """Of its facts as JSON in canonical form."""
+    text = json.dumps(recipe_facts(recipe), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _known(data: Any, kind: Any, where: str) -> None:

@@ -27,7 +27,7 @@ from tasks.changes import change_rows, with_change
 from tasks.footage import ShotFootage
 from tasks.ingest import IngestedReel, load
 from tasks.mask import Heeded, MaskFilm, MaskOrder, load_mask, masks_of
-from tasks.recipe import installation, network_engines
+from tasks.recipe import OtherInstallation, installation, network_engines
 from tasks.request import Mode
 
 RECORD = "shot.json"
@@ -64,10 +64,6 @@ class ShotOutcome:
     key: str
     seconds: float
     device: str
-
-
-class OtherInstallation(StorageError):
-    """A worker would make other bytes than the run expects."""
 
 
 class UnusableWeights(StorageError):

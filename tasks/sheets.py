@@ -18,7 +18,7 @@ from storage.timeline import ShotSpan
 _WIDTH_PX = 440
 _FRAMES = 4
 # Half the size of OpenCV's default, and a fifth quicker: film is much like the line above.
-_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
+PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
 _MARK = np.array([40, 40, 255], np.float32)  # red, in OpenCV's order
 
 
@@ -40,8 +40,8 @@ class SheetPainter:
             self._rows.append(self._row(delivered))
         if delivered.frame == self._shots[self._shot].end - 1:
             header = f"shot {self._shot + 1}: before, after, repaired"
-            sheet = np.vstack([_caption(header, self._rows[0].shape[1]), *self._rows])
-            cv2.imwrite(str(self._folder / sheet_name(self._shot + 1)), sheet, _PNG)
+            sheet = np.vstack([caption(header, self._rows[0].shape[1]), *self._rows])
+            cv2.imwrite(str(self._folder / sheet_name(self._shot + 1)), sheet, PNG)
             self._rows = []
             self._shot = min(self._shot + 1, len(self._shots) - 1)
 
@@ -50,13 +50,9 @@ class SheetPainter:
         height, width = before.shape[:2]
         repaired_HW = (delivered.mask_HW > 0) & (delivered.mask_HW != MOVED)
         mask = cv2.resize(repaired_HW.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-        dimmed = before * np.float32(0.6)
-        at = mask > 0
-        dimmed[at] += (_MARK - dimmed[at]) * np.minimum(mask[at] * 3, 1)[:, None]
-        marked = dimmed.astype(np.uint8)
         told = f"frame {delivered.frame}   {100 * float(repaired_HW.mean()):.2f} % repaired"
-        row: NDArray[np.uint8] = np.hstack([before, after, marked])
-        return np.vstack([_caption(told, row.shape[1]), row])
+        row: NDArray[np.uint8] = np.hstack([before, after, marked(before, mask)])
+        return np.vstack([caption(told, row.shape[1]), row])
 
     def _look(self, picture: Picture) -> NDArray[np.uint8]:
         video = self._reel.video
@@ -81,7 +77,15 @@ def _choose(shot: ShotSpan, touched: dict[int, int]) -> set[int]:
     }
 
 
-def _caption(text: str, width: int) -> NDArray[np.uint8]:
+def marked(picture: NDArray[np.uint8], mask_HW: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The picture (H, W, 3) dimmed, with red where the mask is."""
+    dimmed = picture * np.float32(0.6)
+    at = mask_HW > 0
+    dimmed[at] += (_MARK - dimmed[at]) * np.minimum(mask_HW[at] * 3, 1)[:, None]
+    return dimmed.astype(np.uint8)
+
+
+def caption(text: str, width: int) -> NDArray[np.uint8]:
     strip = np.full((22, width, 3), 24, np.uint8)
     cv2.putText(strip, text, (8, 16), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (220, 220, 220), 1, cv2.LINE_AA)
     return strip

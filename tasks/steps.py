@@ -38,7 +38,7 @@ _RETRIES, _RETRY_DELAY_S = 2, 5
 _STILLS, _STILL_PX = 4, 900
 
 
-def _step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def step(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return task(
         name=name,
         cache_policy=NO_CACHE,
@@ -55,13 +55,13 @@ def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
     return isinstance(error, OSError) and not getattr(error, "final", False)
 
 
-@_step("ingest")
+@step("ingest")
 def ingest_reel(run: Run, source: str) -> IngestedReel:
     """The reel with its exact frame index."""
     return ingest.ingest(run.vault, source, run.request.rate, BOARD.stage(source, "ingest"))
 
 
-@_step("read mask")
+@step("read mask")
 def read_mask(run: Run, reel: IngestedReel) -> MaskFilm | None:
     """The mask that was given for the reel, with its exact frame index; None where there is none."""
     request = run.request
@@ -71,7 +71,7 @@ def read_mask(run: Run, reel: IngestedReel) -> MaskFilm | None:
     return masking.take_mask(run.vault, reel, request.mask, request.mask_use, request.mask_dark, tell)
 
 
-@_step("find shots")
+@step("find shots")
 def find_shots(run: Run, reel: IngestedReel) -> list[ShotSpan]:
     """The shot list: a person's, or detected."""
     tell = BOARD.stage(reel.reel.source, "shots", reel.reel.frame_count)
@@ -79,7 +79,7 @@ def find_shots(run: Run, reel: IngestedReel) -> list[ShotSpan]:
         return shots.find_shots(run.vault, reel, run.request.shots, tell)
 
 
-@_step("restore shots")
+@step("restore shots")
 def restore_shots(
     run: Run, reel: IngestedReel, spans: list[ShotSpan], mask: MaskFilm | None
 ) -> list[ShotOutput]:
@@ -89,7 +89,7 @@ def restore_shots(
         return dispatch.restore_shots(run.vault, reel, spans, run.request, pool, run.ledger, tell, mask)
 
 
-@_step("deliver")
+@step("deliver")
 def deliver_reel(
     run: Run, reel: IngestedReel, restored: list[ShotOutput], mask: MaskFilm | None
 ) -> ReelOutcome:

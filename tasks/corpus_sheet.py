@@ -1,0 +1,60 @@
+"""The contact sheet of a corpus: clips of every kind, each clean, damaged, and with its mask."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import chain, islice, zip_longest
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.errors import VaultError
+from storage.vault import Vault
+from tasks.corpus_stub import decode_clip, read_clip
+from tasks.sheets import PNG, caption, marked
+
+_CLIPS, _ABREAST = 24, 2
+_WIDTH_PX = 220
+
+
+def draw_sheet(
+    vault: Vault, corpus: str, rows: Sequence[Mapping[str, Any]], layers: Sequence[str]
+) -> bytes:
+    """A PNG. rows: of the manifest. Raises VaultError."""
+    strips = [_strip(vault, corpus, row) for row in _spread([r for r in rows if r["status"] == "kept"])]
+    strips += [np.zeros_like(strips[0])] * (-len(strips) % _ABREAST)
+    lines = [np.hstack(strips[n : n + _ABREAST]) for n in range(0, len(strips), _ABREAST)]
+    header = f"clean, damaged, mask of {', '.join(layers)}"
+    done, data = cv2.imencode(".png", np.vstack([caption(header, lines[0].shape[1]), *lines]), PNG)
+    if not done:
+        raise VaultError(f"{vault.url(corpus)}: the contact sheet could not be drawn")
+    return data.tobytes()
+
+
+def _spread(kept: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Clips of all kinds and films, one of each in turn, the most damaged of a film first."""
+    piles: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in sorted(kept, key=lambda row: (-row["damaged_share"], row["clip"])):
+        piles[row["lookalike"] or row["kind"], row["film"]].append(row)
+    turns = chain.from_iterable(zip_longest(*(piles[name] for name in sorted(piles))))
+    return list(islice((row for row in turns if row is not None), _CLIPS))
+
+
+def _strip(vault: Vault, corpus: str, row: Mapping[str, Any]) -> NDArray[np.uint8]:
+    clip = decode_clip(read_clip(vault.path(f"{corpus}/{row['shard']}"), row["row"]))
+    frame = int(np.argmax([np.count_nonzero(mask_HW) for mask_HW in clip.masks_THW]))
+    clean, damaged = (_look(stream[frame]) for stream in (clip.target_TCHW, clip.damaged_TCHW))
+    height, width = damaged.shape[:2]
+    mask_HW = (clip.masks_THW[frame] > 0).astype(np.float32)
+    mask = cv2.resize(mask_HW, (width, height), interpolation=cv2.INTER_AREA)
+    told = f"{row['lookalike'] or row['kind']} {row['severity']:.2f}  {row['split']}  {row['clip']}"
+    return np.vstack([caption(told, 3 * width), np.hstack([clean, damaged, marked(damaged, mask)])])
+
+
+def _look(planes_CHW: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """For OpenCV: blue first."""
+    full = planes_CHW[::-1] if len(planes_CHW) == 3 else np.repeat(planes_CHW, 3, axis=0)
+    picture = np.ascontiguousarray(full.transpose(1, 2, 0))
+    height = round(_WIDTH_PX * picture.shape[0] / picture.shape[1])
+    return cv2.resize(picture, (_WIDTH_PX, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
