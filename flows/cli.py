@@ -13,6 +13,8 @@ from fractions import Fraction
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from flows.corpus_commands import add_commands
+
 if TYPE_CHECKING:
     from tasks.outcome import ReelOutcome
     from tasks.request import RestoreRequest
@@ -221,6 +223,7 @@ def _say(message: str, options: argparse.Namespace, status: int = FAILED) -> int
 def _told(error: Exception) -> tuple[str, int]:
     """One line for people and the exit status; what is not ours is named by its kind."""
     from storage.errors import StorageError
+    from tasks.corpus_errors import CorpusError, EngineError
     from tasks.pool import JobFailed, PoolError
     from tasks.request import RequestError
     from tasks.weights import WeightsError
@@ -228,7 +231,7 @@ def _told(error: Exception) -> tuple[str, int]:
     line = (str(error) or type(error).__name__).splitlines()[0]
     if isinstance(error, RequestError):
         return line, USAGE
-    if isinstance(error, StorageError | PoolError | JobFailed | WeightsError):
+    if isinstance(error, StorageError | PoolError | JobFailed | WeightsError | CorpusError | EngineError):
         return line, FAILED
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name} is not installed; run `pip install answerprint` again", FAILED
@@ -326,6 +329,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--damage", choices=("light", "medium", "heavy"), default="medium")
     sub.add_argument("--seed", type=int, default=1)
     restoring(sub)
+    add_commands(command, common, _at_least_one)
     return parser
 
 

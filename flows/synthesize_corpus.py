@@ -8,7 +8,6 @@ from tasks.corpus_steps import examine_films, finish_corpus, make_shards, plan_c
 from tasks.dask_engine import engine
 
 
-
 @flow(name="synthesize-corpus", persist_result=False)
 def synthesize_corpus(
     sources: list[str],

@@ -1,7 +1,7 @@
 """Pictures as 8-bit grey or RGB over the full range, cut out and shrunk in whole numbers.
 
-Where training material is made the same film must give the same bytes on every machine, which neither FFmpeg's
-conversions nor OpenCV's fractional averages promise. Shape suffixes: C planes, H rows, W columns.
+Where training material is made the same film must give the same bytes on every machine, which neither
+FFmpeg's conversions nor OpenCV's fractional averages promise. Shape suffixes: C planes, H rows, W columns.
 """
 
 from dataclasses import dataclass
@@ -49,9 +49,9 @@ def grey8(picture: Picture, video: VideoFacts, window: Window) -> Bytes:
     layout = picture.layout
     if layout.colour == "rgb":
         red, green, blue = rgb8(picture, video, window).astype(np.int32)
-        grey: Bytes = (
-            (_GREY_709[0] * red + _GREY_709[1] * green + _GREY_709[2] * blue + 128) >> 8
-        ).astype(np.uint8)
+        grey: Bytes = ((_GREY_709[0] * red + _GREY_709[1] * green + _GREY_709[2] * blue + 128) >> 8).astype(
+            np.uint8
+        )
         return grey
     return _rounded(_luma(layout.depth, video.full_range)[window.cut(picture.planes[0])])
 
@@ -63,8 +63,8 @@ def rgb8(picture: Picture, video: VideoFacts, window: Window) -> Bytes:
         return np.stack([grey8(picture, video, window)] * 3)
     if layout.colour == "rgb":
         levels = _luma(layout.depth, True)
-        green, blue, red = (_rounded(levels[window.cut(plane)]) for plane in picture.planes[:3])
-        return np.stack([red, green, blue])
+        green_HW, blue_HW, red_HW = (_rounded(levels[window.cut(plane)]) for plane in picture.planes[:3])
+        return np.stack([red_HW, green_HW, blue_HW])
     full = video.full_range
     luma_HW = _luma(layout.depth, full)[window.cut(picture.planes[0])]
     blues_HW, reds_HW = (window.cut_chroma(plane, layout) for plane in picture.planes[1:3])

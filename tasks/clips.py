@@ -1,4 +1,4 @@
-"""The plan of a corpus: which windows of which shots become clips, all of it decided by the films and a seed."""
+"""The plan of a corpus: which windows of which shots become clips, decided by the films and a seed."""
 
 import hashlib
 from collections import defaultdict
@@ -76,9 +76,7 @@ def plan_clips(films: Sequence[UsableFilm], settings: PlanSettings) -> list[Clip
     for film, film_clips in zip(films, _shared([film.frames for film in films], settings.clips), strict=True):
         counts = _shared([len(shot.frames) for shot in film.shots], film_clips)
         for shot, count in zip(film.shots, counts, strict=True):
-            plans += [
-                _clip(film, shot, n, count, splits[film.sha256], settings) for n in range(count)
-            ]
+            plans += [_clip(film, shot, n, count, splits[film.sha256], settings) for n in range(count)]
     return sorted(plans, key=lambda plan: (SPLITS.index(plan.split), plan.film, plan.last_frame, plan.clip))
 
 
@@ -101,7 +99,7 @@ def split_films(films: Sequence[UsableFilm], settings: PlanSettings) -> dict[str
     ends = [sum(settings.splits[: n + 1]) / total for n in range(len(SPLITS))]
     held = {film.group for film in films if film.sha256 in settings.hold_out}
     lots = {group: _lot(settings.seed, group) for group in sorted({film.group for film in films} - held)}
-    found: dict[str, Split] = {group: "test" for group in held}
+    found: dict[str, Split] = dict.fromkeys(held, "test")
     for group, lot in lots.items():
         found[group] = next(split for split, end in zip(SPLITS, ends, strict=True) if lot < end or end == 1)
     for n, split in enumerate(SPLITS):
@@ -151,7 +149,7 @@ def _number(*parts: object) -> int:
 
 
 def _shared(lengths: Sequence[int], total: int) -> list[int]:
-    """The total in whole parts by the square roots of the lengths; what is left goes to the largest remainders."""
+    """The total in whole parts by the square roots of the lengths; largest remainders first."""
     weights = [sqrt(length) for length in lengths]
     exact = [total * weight / sum(weights) for weight in weights]
     parts = [int(share) for share in exact]
@@ -181,7 +179,17 @@ def _clip(
     top = dice.randrange((film.height - settings.size) // unit + 1) * unit
     left = dice.randrange((film.width - settings.size) // unit + 1) * unit
     flip = dice.randrange(_FLIPPED) == 0
-    identity = [film.sha256, frames, taken, str(film.scale), top, left, settings.size, flip, settings.channels]
+    identity = [
+        film.sha256,
+        frames,
+        taken,
+        str(film.scale),
+        top,
+        left,
+        settings.size,
+        flip,
+        settings.channels,
+    ]
     return ClipPlan(
         clip=digest_of([*identity, seed]),
         split=split,

@@ -9,9 +9,11 @@ from typing import Any
 from degradation.generator import LAYERS
 from degradation.recipe import Recipe
 from storage.digest import digest_of
-from storage.tables import to_parquet
+from storage.filesystem import absolute
+from storage.tables import from_parquet, to_parquet
 from storage.vault import Vault
 from tasks.clips import SPLITS, ClipPlan, PlanSettings, leaks, plan_clips, shards
+from tasks.corpus_errors import CorpusError
 from tasks.corpus_request import CorpusRequest
 from tasks.corpus_sheet import draw_sheet
 from tasks.corpus_stub import MANIFEST
@@ -26,13 +28,9 @@ from tasks.usable import Rejection, UsableFilm, usable_films
 RECORD = "corpus.json"
 """Its presence says that the corpus is whole."""
 TABLE = "manifest.parquet"
-SHEET = "contact-sheet.png"
+SHEET = "contact-sheet.jpg"
 FIGURES = "statistics.json"
 FORMAT = 1
-
-
-class CorpusError(Exception):
-    """The corpus is not finished, or not what it should be; one line that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,9 @@ class CorpusOutcome:
 
     def sentence(self) -> str:
         splits = ", ".join(f"{count} {split}" for split, count in self.statistics["splits"].items())
-        return f"{self.corpus}: {self.clips} clips ({splits}) in {self.shards} shards, {self.rejected} rejected"
+        return (
+            f"{self.corpus}: {self.clips} clips ({splits}) in {self.shards} shards, {self.rejected} rejected"
+        )
 
 
 def open_corpus(request: CorpusRequest, sources: Sequence[str]) -> list[str]:
@@ -101,7 +101,9 @@ def plan_corpus(
     rejections += others
     if not films:
         why = f"{rejections[0].source}: {rejections[0].reason}" if rejections else "no sources"
-        raise RequestError(f"no clip of {request.frames} frames of {request.size}x{request.size} can be cut: {why}")
+        raise RequestError(
+            f"no clip of {request.frames} frames of {request.size}x{request.size} can be cut: {why}"
+        )
     settings = request.settings(films)
     clips = shards(plan_clips(films, settings))
     recipe = request.recipe_made
@@ -140,6 +142,7 @@ def finish_corpus(plan: CorpusPlan, made: Iterable[Shard]) -> CorpusOutcome:
     record = {
         "format": FORMAT,
         "name": plan.name,
+        "digest": plan.key.rpartition("/")[2],
         "recipe": recipe_facts(plan.recipe),
         "recipe_sha256": recipe_sha256(plan.recipe),
         "settings": asdict(plan.settings),
@@ -156,6 +159,37 @@ def finish_corpus(plan: CorpusPlan, made: Iterable[Shard]) -> CorpusOutcome:
     }
     vault.write(f"{plan.key}/{RECORD}", _json(record))
     return outcome(vault, plan.key, record)
+
+
+def find_corpus(place: str) -> tuple[Vault, str, dict[str, Any]]:
+    """The corpus at a folder, or the only finished one below it: (vault, key, record).
+
+    Raises CorpusError where there is none, or more than one; VaultError.
+    """
+    parent, _, name = absolute(place).rstrip("/").rpartition("/")
+    vault = Vault(parent or "/")
+    keys = [name, *(f"{name}/{folder}" for folder in vault.folders(name))]
+    whole = [key for key in keys if vault.exists(f"{key}/{RECORD}")]
+    if len(whole) != 1:
+        found = ", ".join(key.rpartition("/")[2] for key in whole)
+        told = (
+            f"more than one corpus there, name one of {found}"
+            if found
+            else ("no finished corpus there; `answerprint synthesize` makes one, and goes on with one begun")
+        )
+        raise CorpusError(f"{place}: {told}")
+    try:
+        record = json.loads(vault.read(f"{whole[0]}/{RECORD}"))
+        if record["format"] != FORMAT:
+            raise CorpusError(f"{place}: its format is {record['format']}, this version reads {FORMAT}")
+    except (ValueError, KeyError, TypeError) as error:
+        raise CorpusError(f"{place}: {RECORD} is broken ({error!r})") from error
+    return vault, whole[0], record
+
+
+def read_manifest(vault: Vault, key: str) -> list[dict[str, Any]]:
+    """Every row. Raises VaultError."""
+    return from_parquet(vault.read(f"{key}/{TABLE}"), MANIFEST)
 
 
 def outcome(vault: Vault, key: str, record: Mapping[str, Any]) -> CorpusOutcome:

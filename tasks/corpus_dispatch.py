@@ -7,7 +7,8 @@ from storage.errors import SourceError, VaultError
 from storage.filesystem import first_line
 from storage.survey import Progress
 from storage.vault import Vault
-from tasks.corpus import CorpusError, CorpusPlan
+from tasks.corpus import CorpusPlan
+from tasks.corpus_errors import CorpusError
 from tasks.dask_engine import Engine, WorkerDied
 from tasks.films import FilmFacts, measure_film
 from tasks.recipe import OtherInstallation

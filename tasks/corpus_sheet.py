@@ -12,21 +12,20 @@ from numpy.typing import NDArray
 from storage.errors import VaultError
 from storage.vault import Vault
 from tasks.corpus_stub import decode_clip, read_clip
-from tasks.sheets import PNG, caption, marked
+from tasks.sheets import caption, marked
 
 _CLIPS, _ABREAST = 24, 2
 _WIDTH_PX = 220
+_JPEG = (cv2.IMWRITE_JPEG_QUALITY, 90)
 
 
-def draw_sheet(
-    vault: Vault, corpus: str, rows: Sequence[Mapping[str, Any]], layers: Sequence[str]
-) -> bytes:
-    """A PNG. rows: of the manifest. Raises VaultError."""
+def draw_sheet(vault: Vault, corpus: str, rows: Sequence[Mapping[str, Any]], layers: Sequence[str]) -> bytes:
+    """A JPEG. rows: of the manifest. Raises VaultError."""
     strips = [_strip(vault, corpus, row) for row in _spread([r for r in rows if r["status"] == "kept"])]
     strips += [np.zeros_like(strips[0])] * (-len(strips) % _ABREAST)
     lines = [np.hstack(strips[n : n + _ABREAST]) for n in range(0, len(strips), _ABREAST)]
     header = f"clean, damaged, mask of {', '.join(layers)}"
-    done, data = cv2.imencode(".png", np.vstack([caption(header, lines[0].shape[1]), *lines]), PNG)
+    done, data = cv2.imencode(".jpg", np.vstack([caption(header, lines[0].shape[1]), *lines]), _JPEG)
     if not done:
         raise VaultError(f"{vault.url(corpus)}: the contact sheet could not be drawn")
     return data.tobytes()
@@ -57,4 +56,5 @@ def _look(planes_CHW: NDArray[np.uint8]) -> NDArray[np.uint8]:
     full = planes_CHW[::-1] if len(planes_CHW) == 3 else np.repeat(planes_CHW, 3, axis=0)
     picture = np.ascontiguousarray(full.transpose(1, 2, 0))
     height = round(_WIDTH_PX * picture.shape[0] / picture.shape[1])
-    return cv2.resize(picture, (_WIDTH_PX, height), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    small: NDArray[np.uint8] = cv2.resize(picture, (_WIDTH_PX, height), interpolation=cv2.INTER_AREA)
+    return small

@@ -32,9 +32,7 @@ def examine_films(
 
 
 @step("plan corpus")
-def plan_corpus(
-    request: CorpusRequest, examined: tuple[list[FilmFacts], list[Rejection]]
-) -> CorpusPlan:
+def plan_corpus(request: CorpusRequest, examined: tuple[list[FilmFacts], list[Rejection]]) -> CorpusPlan:
     """Every clip that will be made."""
     return corpus.plan_corpus(request, *examined)
 

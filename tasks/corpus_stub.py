@@ -30,12 +30,18 @@ def _code(a: Bytes) -> bytes:
     b = io.BytesIO()
     np.savez_compressed(b, a=a)
     raw = a.tobytes()
-    return np.array(a.shape, "<i4").tobytes().ljust(16, b"\0") + bytes([a.ndim]) + pa.compress(raw, "zstd", asbytes=True)
+    return (
+        np.array(a.shape, "<i4").tobytes().ljust(16, b"\0")
+        + bytes([a.ndim])
+        + pa.compress(raw, "zstd", asbytes=True)
+    )
 
 
 def _decode(b: bytes) -> Bytes:
     shape = np.frombuffer(b[: 4 * b[16]], "<i4")
-    return np.frombuffer(pa.decompress(b[17:], int(np.prod(shape)), "zstd", asbytes=True), np.uint8).reshape(shape)
+    return np.frombuffer(pa.decompress(b[17:], int(np.prod(shape)), "zstd", asbytes=True), np.uint8).reshape(
+        shape
+    )
 
 
 def pixels_sha256(s: Streams) -> str:
@@ -79,7 +85,9 @@ _FIELDS = [
 ]  # fmt: skip
 FACTS = [name for name, _ in _FIELDS]
 STREAMS = ("clean", "target", "damage", "damaged", "masks")
-CLIPS = _schema("clips", 1, [pa.field(n, t) for n, t in _FIELDS] + [pa.field(n, pa.binary()) for n in STREAMS])
+CLIPS = _schema(
+    "clips", 1, [pa.field(n, t) for n, t in _FIELDS] + [pa.field(n, pa.binary()) for n in STREAMS]
+)
 MANIFEST = _schema("manifest", 1, [pa.field(n, t) for n, t in _FIELDS] + [
     pa.field("shard", pa.string()), pa.field("row", pa.int32()), pa.field("shard_sha256", pa.string()),
     _required("status", pa.string()), _required("reason", pa.string()),

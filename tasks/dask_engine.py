@@ -17,6 +17,7 @@ import psutil
 from distributed import Client, LocalCluster, as_completed
 
 from storage.filesystem import first_line
+from tasks.corpus_errors import EngineError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
@@ -39,17 +40,14 @@ _SETTINGS = {
 _SCHEDULER = "DASK_SCHEDULER_ADDRESS"
 
 
-class EngineError(Exception):
-    """There is nobody to do the work, or no more; what was finished is kept."""
-
-
 @dataclass(frozen=True)
 class Done(Generic[Job, Result]):
-    """One job's end: its result, or the error that it raised (`WorkerDied` where it took its workers along)."""
+    """One job's end: its result, or the error that it raised."""
 
     job: Job
     result: Result | None = None
     error: Exception | None = None
+    """WorkerDied where it took its workers along."""
 
 
 class WorkerDied(Exception):
@@ -102,6 +100,13 @@ class Engine:
         return Done(job, None, error)
 
 
+def reach(scheduler: str | None = None) -> None:
+    """Raises EngineError where a scheduler was named, here or in the environment, and does not answer."""
+    if address := scheduler or os.environ.get(_SCHEDULER):
+        with dask.config.set(_SETTINGS), _reached(address):
+            pass
+
+
 @contextmanager
 def engine(workers: int | None = None, scheduler: str | None = None) -> Iterator[Engine]:
     """Opens the workers and closes them when the block ends; those of a scheduler stay.
@@ -143,7 +148,9 @@ def _reached(address: str) -> Iterator[Client]:
         try:
             client.wait_for_workers(1, timeout=_WORKERS_S)
         except TimeoutError as error:
-            raise EngineError(f"{address}: the scheduler has no workers; start `dask worker {address}`") from error
+            raise EngineError(
+                f"{address}: the scheduler has no workers; start `dask worker {address}`"
+            ) from error
         yield client
 
 

@@ -30,7 +30,9 @@ SCALES = (Fraction(1), Fraction(4, 5), Fraction(2, 3), Fraction(1, 2))
 """By how much a film may be shrunk, mildest first."""
 BLOCK_PX = 8
 """The grid of transforms in MPEG-1, -2, -4, H.264 and JPEG."""
-_LOSSLESS = frozenset({"ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "v210", "dpx", "tif", "tiff", "png"})
+_LOSSLESS = frozenset(
+    {"ffv1", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "v210", "dpx", "tif", "tiff", "png"}
+)
 _SAMPLES = 8
 """Frames that are looked at in full, spread over the film."""
 _STILL_LEVELS, _STILL_SHARE = 2, 1000
@@ -101,7 +103,9 @@ def _read(vault: Vault, key: str) -> FilmFacts:
     try:
         return _FACTS.validate_json(vault.read(key))
     except ValueError as error:
-        raise VaultError(f"{vault.url(key)}: not a film's measures ({first_line(error)}); delete it") from error
+        raise VaultError(
+            f"{vault.url(key)}: not a film's measures ({first_line(error)}); delete it"
+        ) from error
 
 
 def _measured(reel: IngestedReel, shots: Sequence[ShotSpan], vault: Vault) -> FilmFacts:
@@ -181,7 +185,7 @@ def _blockiness_of(reel: IngestedReel, spans: Sequence[Span]) -> tuple[int, ...]
 def grid_steps(grey_HW: Bytes, scale: Fraction) -> NDArray[np.int64]:
     """(sum, count, sum, count): steps from pixel to pixel on the codec's grid, and beside it.
 
-    Of a shrunk picture only those steps count that lie where two whole source pixels met: the others are softer.
+    Of a shrunk picture only those steps count that lie where whole source pixels met: the others are softer.
     """
     whole = scale.numerator
     period = BLOCK_PX // gcd(BLOCK_PX, scale.denominator)

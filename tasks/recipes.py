@@ -1,4 +1,4 @@
-"""From what a person names to a recipe: one of ours, or a JSON file of theirs; and back to JSON for records."""
+"""From what a person names to a recipe, one of ours or a JSON file of theirs, and back to JSON."""
 
 import hashlib
 import json

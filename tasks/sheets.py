@@ -18,7 +18,7 @@ from storage.timeline import ShotSpan
 _WIDTH_PX = 440
 _FRAMES = 4
 # Half the size of OpenCV's default, and a fifth quicker: film is much like the line above.
-PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
+_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_UP)
 _MARK = np.array([40, 40, 255], np.float32)  # red, in OpenCV's order
 
 
@@ -41,7 +41,7 @@ class SheetPainter:
         if delivered.frame == self._shots[self._shot].end - 1:
             header = f"shot {self._shot + 1}: before, after, repaired"
             sheet = np.vstack([caption(header, self._rows[0].shape[1]), *self._rows])
-            cv2.imwrite(str(self._folder / sheet_name(self._shot + 1)), sheet, PNG)
+            cv2.imwrite(str(self._folder / sheet_name(self._shot + 1)), sheet, _PNG)
             self._rows = []
             self._shot = min(self._shot + 1, len(self._shots) - 1)
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from degradation.generator import LAYERS, Aged, Planes, age, drawn
+from degradation.family import Planes
+from degradation.generator import LAYERS, Aged, age, drawn
 from degradation.recipe import Recipe
 from storage.digest import digest_of
 from storage.eightbit import Bytes, Window, grey8, rgb8, shrunk
@@ -74,7 +75,9 @@ def make_shard(job: ShardJob) -> Shard:
     pass: then there is no shard, and another run makes it.
     """
     if installed() != job.made_by:
-        raise OtherInstallation("a worker has another version of Answerprint, or of what it uses, than the run")
+        raise OtherInstallation(
+            "a worker has another version of Answerprint, or of what it uses, than the run"
+        )
     vault = Vault(job.vault)
     known = known_shard(vault, job.corpus, job.shard)
     if known is not None:
@@ -184,21 +187,16 @@ def aged_clip(clean_TCHW: Bytes, plan: ClipPlan, recipe: Recipe) -> tuple[Stream
     """
     if int(clean_TCHW.max()) - int(clean_TCHW.min()) <= _FLAT_LEVELS:
         raise ValueError(f"flat: lightness spans no more than {_FLAT_LEVELS} of 255 levels")
-    used, made = reaged(clean_TCHW, plan.frames, recipe, plan.seed)
-    if len(made) < plan.frames:
-        raise ValueError(f"too_short: the recipe lost frames of {len(clean_TCHW)} and {plan.frames} are needed")
-    streams = Streams(
-        clean_TCHW[:used],
-        np.stack([_bytes(frame.target_CHW) for frame in made]),
-        np.stack([_bytes(frame.undamaged_CHW) for frame in made]),
-        np.stack([_bytes(frame.damaged_CHW) for frame in made]),
-        np.stack([_bits(frame) for frame in made]),
-    )
-    return streams, [", ".join(frame.events) for frame in made]
+    streams, events = streams_of(clean_TCHW, plan.frames, recipe, plan.seed)
+    if len(events) < plan.frames:
+        raise ValueError(
+            f"too_short: the recipe lost frames of {len(clean_TCHW)} and {plan.frames} are needed"
+        )
+    return streams, events
 
 
-def reaged(clean_TCHW: Bytes, frames: int, recipe: Recipe, seed: int) -> tuple[int, list[Aged]]:
-    """(clean frames that were used up, so many frames made old)."""
+def streams_of(clean_TCHW: Bytes, frames: int, recipe: Recipe, seed: int) -> tuple[Streams, list[str]]:
+    """So many clean frames made old, or as many as come of them: the streams and each frame's events."""
     used = 0
 
     def given() -> Iterator[Planes]:
@@ -208,7 +206,14 @@ def reaged(clean_TCHW: Bytes, frames: int, recipe: Recipe, seed: int) -> tuple[i
             yield frame_CHW.astype(np.float32) / np.float32(255)
 
     made = list(islice(age(given(), recipe, seed), frames))
-    return used, made
+    streams = Streams(
+        clean_TCHW[:used],
+        np.stack([_bytes(frame.target_CHW) for frame in made]),
+        np.stack([_bytes(frame.undamaged_CHW) for frame in made]),
+        np.stack([_bytes(frame.damaged_CHW) for frame in made]),
+        np.stack([_bits(frame) for frame in made]),
+    )
+    return streams, [", ".join(frame.events) for frame in made]
 
 
 def _bytes(planes_CHW: Planes) -> Bytes:
@@ -257,5 +262,3 @@ def rejected_row(facts: dict[str, Any], reason: str) -> dict[str, Any]:
     """A row of the manifest for what is not in the corpus; `facts`: what is known of it."""
     empty = dict.fromkeys([*FACTS, "shard", "row", "shard_sha256"])
     return {**empty, **facts, "status": "rejected", "reason": reason}
-
-

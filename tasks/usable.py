@@ -21,8 +21,8 @@ _COMPRESSED_SCALES = (Fraction(2, 3), Fraction(1, 2))
 _LEAST_SCALE = Fraction(4, 5)
 """For compressed film that shows no blocks and would be too small otherwise."""
 _SAME_BITS = 3
-"""Hashes that differ in no more of their 64 bits are of one picture: of a film at half the size and a tenth of
-the bit rate 141 of 142 did not, and other films never came closer than 11."""
+"""Hashes that differ in no more of their 64 bits are of one picture: of a film at half the size and a tenth
+of the bit rate 141 of 142 did not, and other films never came closer than 11."""
 _SAME_HASHES = 2
 """Films with so many pictures in common are kept in one split: a single one may be chance."""
 
@@ -76,7 +76,7 @@ class UsableFilm:
 def usable_films(
     measured: Sequence[FilmFacts], size: int, frames: int
 ) -> tuple[list[UsableFilm], list[Rejection]]:
-    """What clips of `frames` frames of size x size can be cut from; the order of the films changes nothing."""
+    """What clips of this size and length can be cut from; the order of the films changes nothing."""
     films: list[UsableFilm] = []
     rejections: list[Rejection] = []
     groups, copies = _kin(sorted(measured, key=lambda facts: (-facts.width * facts.height, facts.sha256)))
@@ -95,7 +95,15 @@ def usable_films(
             height, width = shrunk_px(facts.height, scale), shrunk_px(facts.width, scale)
             group = groups[facts.sha256]
             film = UsableFilm(
-                facts.sha256, facts.reel_id, facts.name, facts.source, scale, height, width, group, tuple(shots)
+                facts.sha256,
+                facts.reel_id,
+                facts.name,
+                facts.source,
+                scale,
+                height,
+                width,
+                group,
+                tuple(shots),
             )
             films.append(film)
     return films, rejections

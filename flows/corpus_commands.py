@@ -1,0 +1,172 @@
+"""The commands that make corpora and look into them; `flows.cli` opens the door to them."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict
+from typing import Any
+
+Command = Callable[[str, Any, str], argparse.ArgumentParser]
+_DONE, _FAILED = 0, 1
+
+
+def add_commands(command: Command, common: argparse.ArgumentParser, workers: Callable[[str], int]) -> None:
+    """common: options of every command. workers: reads how many."""
+    sub = command("synthesize", _synthesize, "cut clips from clean films and make them old, with masks")
+    sub.add_argument(
+        "sources", nargs="+", metavar="SOURCE", help="files, sequences, directories, globs, URIs, .txt lists"
+    )
+    sub.add_argument("--vault", required=True, help="directory, or file:, s3:, gs: URI")
+    sub.add_argument("--name", required=True, help="of the corpus")
+    sub.add_argument("--recipe", default="medium", help="light, medium, heavy ..., or a .json file of yours")
+    sub.add_argument("--clips", type=int, default=2000)
+    sub.add_argument("--frames", type=int, default=12, help="of a clip")
+    sub.add_argument("--size", type=int, default=256, help="rows and columns of a clip, in pixels")
+    sub.add_argument("--seed", type=int, default=1)
+    sub.add_argument("--splits", default="80/10/10", help="shares of the films for train/val/test")
+    sub.add_argument(
+        "--hold-out", nargs="+", metavar="FILM", default=[], help="films that go to test, by name"
+    )
+    sub.add_argument("--colour", action="store_true", help="three channels; else one, lightness")
+    _engine_options(sub, workers)
+    inner = command("corpus", None, "tell of a corpus, check it, or make it again").add_subparsers(
+        dest="action", required=True
+    )
+    for name, run, text in (
+        ("show", _show, "tell what a corpus holds"),
+        ("verify", _verify, "check every digest and mask, and that no film is in two splits"),
+        ("rebuild", _rebuild, "make a corpus again from its own record, to the same bytes"),
+    ):
+        sub = inner.add_parser(name, parents=[common], help=text, description=text)
+        sub.set_defaults(run=run)
+        sub.add_argument("corpus", metavar="CORPUS", help="its folder in the vault, or a URI")
+        if name != "show":
+            _engine_options(sub, workers)
+        if name == "verify":
+            sub.add_argument("--all", action="store_true", help="make every clip old again, not a sample")
+        if name == "rebuild":
+            sub.add_argument("--vault", required=True, help="another vault")
+            sub.add_argument(
+                "--sources", nargs="+", metavar="SOURCE", default=[], help="where to look for moved films"
+            )
+
+
+def _engine_options(sub: argparse.ArgumentParser, workers: Callable[[str], int]) -> None:
+    sub.add_argument("--workers", type=workers, help="processes; one a processor if left out")
+    sub.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a Dask cluster, like tcp://host:8786, in place of processes here",
+    )
+
+
+def _synthesize(options: argparse.Namespace) -> int:
+    from flows.terminal import engines_to_log, show_progress
+    from tasks.corpus_request import CorpusRequest
+    from tasks.dask_engine import reach
+    from tasks.sources import find_sources
+
+    # What cannot be done is told before Prefect takes its seconds to start.
+    asked = CorpusRequest(
+        options.vault,
+        options.name,
+        options.recipe,
+        options.clips,
+        options.frames,
+        options.size,
+        options.seed,
+        options.splits,
+        tuple(options.hold_out),
+        options.colour,
+    )
+    find_sources(options.sources)
+    reach(options.scheduler)
+    with (
+        nullcontext() if options.debug else engines_to_log(),
+        show_progress(quiet=options.json or not sys.stderr.isatty()),
+    ):
+        from flows.synthesize_corpus import synthesize_corpus
+
+        outcome = synthesize_corpus(
+            options.sources,
+            asked.vault,
+            asked.name,
+            asked.recipe,
+            asked.clips,
+            asked.frames,
+            asked.size,
+            asked.seed,
+            asked.splits,
+            options.hold_out,
+            asked.colour,
+            options.workers,
+            options.scheduler,
+        )
+    print(json.dumps(asdict(outcome), indent=2) if options.json else outcome.sentence())
+    return _DONE
+
+
+def _show(options: argparse.Namespace) -> int:
+    from tasks.corpus import find_corpus, outcome
+
+    vault, key, record = find_corpus(options.corpus)
+    told = outcome(vault, key, record)
+    if options.json:
+        print(json.dumps({**asdict(told), "films": record["films"]}, indent=2))
+    else:
+        print(told.sentence())
+        _print_figures(told.statistics)
+    return _DONE
+
+
+def _print_figures(figures: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "", "clips", box=None, pad_edge=False)
+    for title in ("splits", "kinds", "lookalikes", "families", "rejected"):
+        for n, (name, count) in enumerate(figures[title].items()):
+            table.add_row("" if n else title, name, str(count))
+    for n, film in enumerate(figures["films"]):
+        table.add_row("" if n else "films", f"{film['name']} ({film['split']})", str(film["clips"]))
+    for n, (kind, share) in enumerate(figures["damaged_share"].items()):
+        table.add_row("" if n else "damaged pixels", kind, f"{share:.2%}")
+    Console(highlight=False, markup=False).print(table)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from flows.terminal import engines_to_log
+    from tasks.corpus import find_corpus
+    from tasks.corpus_verify import verify_corpus
+    from tasks.dask_engine import engine
+
+    find_corpus(options.corpus)
+    with (
+        nullcontext() if options.debug else engines_to_log(),
+        engine(options.workers, options.scheduler) as crew,
+    ):
+        verdict = verify_corpus(crew, options.corpus, options.all)
+    print(json.dumps(asdict(verdict), indent=2) if options.json else verdict.sentence())
+    return _FAILED if verdict.problems else _DONE
+
+
+def _rebuild(options: argparse.Namespace) -> int:
+    from flows.terminal import engines_to_log, show_progress
+    from tasks.corpus import find_corpus
+    from tasks.corpus_rebuild import rebuild_corpus
+    from tasks.dask_engine import engine
+    from tasks.progress import BOARD
+
+    find_corpus(options.corpus)
+    with (
+        nullcontext() if options.debug else engines_to_log(),
+        show_progress(quiet=options.json or not sys.stderr.isatty()),
+        engine(options.workers, options.scheduler) as crew,
+    ):
+        tell = BOARD.stage(os.path.basename(options.corpus.rstrip("/")), "rebuild")
+        rebuilt = rebuild_corpus(crew, options.corpus, options.vault, options.sources, tell)
+    print(json.dumps(asdict(rebuilt), indent=2) if options.json else rebuilt.sentence())
+    return _FAILED if rebuilt.differing else _DONE

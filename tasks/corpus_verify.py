@@ -1,0 +1,132 @@
+"""Whether a corpus is what its record says: every byte, every mask, no film in two splits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from degradation.recipe import Recipe
+from storage.errors import StorageError
+from storage.filesystem import first_line
+from storage.vault import Vault
+from tasks.clips import leaks
+from tasks.corpus import TABLE, find_corpus, read_manifest
+from tasks.corpus_stub import Streams, decode_clip, pixels_sha256, read_shard
+from tasks.dask_engine import Engine
+from tasks.recipes import recipe_from
+from tasks.synthesize import streams_of
+
+_SAMPLED = 4
+"""Clips of a shard that are made old again, unless all are."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found."""
+
+    corpus: str
+    clips: int
+    aged_again: int
+    problems: tuple[str, ...]
+
+    def sentence(self) -> str:
+        told = f"{self.corpus}: {self.clips} clips whole, their masks exact, {self.aged_again} made old again"
+        if not self.problems:
+            return f"{told} to the same bytes"
+        more = f" and {len(self.problems) - 1} more" if len(self.problems) > 1 else ""
+        return f"{self.corpus}: {self.problems[0]}{more}"
+
+
+@dataclass(frozen=True)
+class _ShardCheck:
+    vault: str
+    corpus: str
+    shard: str
+    sha256: str
+    rows: tuple[dict[str, Any], ...]
+    recipe: Recipe
+    every: bool
+
+
+def verify_corpus(engine: Engine, place: str, every: bool) -> Verdict:
+    """Checks all digests and masks, and makes clips old again: some of each shard, or every one.
+
+    Raises CorpusError, VaultError, EngineError.
+    """
+    vault, key, record = find_corpus(place)
+    rows = read_manifest(vault, key)
+    problems = leaks(rows, {film["sha256"]: film["group"] for film in record["films"]})
+    if vault.sha256(f"{key}/{TABLE}") != record["manifest_sha256"]:
+        problems.append(f"{TABLE} is not the one that the record names")
+    recipe = recipe_from(record["recipe"])
+    kept = [row for row in rows if row["status"] == "kept"]
+    checks = [
+        _ShardCheck(
+            vault.uri,
+            key,
+            shard["shard"],
+            shard["sha256"],
+            tuple(row for row in kept if row["shard"] == shard["shard"]),
+            recipe,
+            every,
+        )
+        for shard in record["shards"]
+    ]
+    if len(kept) != sum(len(check.rows) for check in checks):
+        problems.append(f"{TABLE} names shards that the record does not")
+    clips = aged_again = 0
+    for done in engine.each(_check_shard, checks):
+        if done.result is None:
+            problems.append(f"{done.job.shard}: {first_line(done.error or Exception())}")
+            continue
+        found, aged = done.result
+        problems += found
+        clips, aged_again = clips + len(done.job.rows), aged_again + aged
+    return Verdict(vault.url(key), clips, aged_again, tuple(sorted(problems)))
+
+
+def _check_shard(check: _ShardCheck) -> tuple[list[str], int]:
+    """(problems, clips made old again)."""
+    vault, place = Vault(check.vault), f"{check.corpus}/{check.shard}"
+    try:
+        if vault.sha256(place) != check.sha256:
+            return [f"{check.shard}: is not the file that the record names"], 0
+        held = list(read_shard(vault.path(place)))
+    except StorageError as error:
+        return [first_line(error)], 0
+    if [row["clip"] for row in held] != [row["clip"] for row in check.rows]:
+        return [f"{check.shard}: does not hold the clips that the manifest tells"], 0
+    again = len(held) if check.every else _SAMPLED
+    problems, aged = [], 0
+    for n, (row, told) in enumerate(zip(held, check.rows, strict=True)):
+        streams = decode_clip(row)
+        name = f"{check.shard}: clip {row['clip']}"
+        if pixels_sha256(streams) != told["pixels_sha256"]:
+            problems.append(f"{name}: its pixels are not those of the manifest")
+            continue
+        exact = _is_exact(streams)
+        if not exact or n * again // len(held) != (n - 1) * again // len(held):
+            aged += 1
+            # What is done to the film after its damage may spread it: then it must come out the same again.
+            if not _ages_alike(streams, row, check.recipe):
+                wrong = "does not come out the same again" if exact else "is damaged outside its mask"
+                problems.append(f"{name}: {wrong}")
+    return problems, aged
+
+
+def _is_exact(streams: Streams) -> bool:
+    """Whether nothing differs where the mask is empty."""
+    differs_THW = (streams.damaged_TCHW != streams.undamaged_TCHW).any(axis=1)
+    return not bool((differs_THW & (streams.masks_THW == 0)).any())
+
+
+def _ages_alike(streams: Streams, row: dict[str, Any], recipe: Recipe) -> bool:
+    again, _ = streams_of(streams.clean_TCHW, row["frames"], recipe, row["seed"])
+    pairs: Sequence[tuple[Any, Any]] = (
+        (again.target_TCHW, streams.target_TCHW),
+        (again.undamaged_TCHW, streams.undamaged_TCHW),
+        (again.damaged_TCHW, streams.damaged_TCHW),
+        (again.masks_THW, streams.masks_THW),
+    )
+    return all(np.array_equal(one, other) for one, other in pairs)
