@@ -172,7 +172,7 @@ def _clip(
     low, high = number * starts // count, (number + 1) * starts // count
     start = dice.randrange(low, max(high, low + 1))
     if backwards:
-        start = len(shot.frames) - 1 - start
+        start += (_read(shot.frames, step, frames) - 1) * abs(step)
     taken = taken_frames(shot.frames, shot.frames[start], step, frames)
     # Steps of the scale's numerator: there whole pixels of the source begin.
     unit = film.scale.numerator

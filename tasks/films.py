@@ -40,8 +40,6 @@ _STILL_LEVELS, _STILL_SHARE = 2, 1000
 levels: hands that juggle in front of a still camera change ten times as many, a pulldown's repeats none."""
 _FLAT_LEVELS = 8
 """A frame whose lightness spans no more, between its 6th and 94th percentile, shows nothing."""
-_HASHED = 4
-"""Every how manieth frame is known again by its hash."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class Span:
     flat_frames: int = 0
     """How many frames show nothing at all."""
     hashes: tuple[str, ...] = ()
-    """Difference hashes, 16 hex digits, of every fourth frame that is neither."""
+    """Difference hashes, 16 hex digits each, of the frames that are neither."""
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ def _parts(shot: ShotSpan, rows: Sequence[FrameRow]) -> Iterator[Span]:
 def _looked_at(spans: Sequence[Span], looks: Iterator[Bytes]) -> Iterator[Span]:
     """The spans with what their frames' looks tell; `looks` runs through the whole film."""
     for span in spans:
-        repeats, hashes, flat_frames, fresh = [], [], 0, 0
+        repeats, hashes, flat_frames = [], [], 0
         last: Bytes | None = None
         for frame in range(span.start, span.end):
             look = next(looks)
@@ -145,9 +143,8 @@ def _looked_at(spans: Sequence[Span], looks: Iterator[Bytes]) -> Iterator[Span]:
             last = look
             if _is_flat(look):
                 flat_frames += 1
-            elif fresh % _HASHED == 0:
+            else:
                 hashes.append(difference_hash(look))
-            fresh += 1
         yield Span(span.start, span.end, span.kind, tuple(repeats), flat_frames, tuple(hashes))
 
 

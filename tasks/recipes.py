@@ -20,7 +20,7 @@ _RECIPE = TypeAdapter(Recipe)
 def find_recipe(named: str) -> Recipe:
     """Raises RequestError: no such recipe, or a file that is none, its field named."""
     if named in RECIPES:
-        return RECIPES[named]
+        return recipe_from(recipe_facts(RECIPES[named]))  # 12 and 12.0 are one number with two digests
     path = Path(named).expanduser()
     if path.suffix != ".json":
         raise RequestError(f"--recipe {named}: no such recipe; choose {', '.join(RECIPES)} or a .json file")
