@@ -65,6 +65,18 @@ class Engine:
 
         work: a function of a module that workers can import. Raises EngineError where the cluster is lost.
         """
+        suspects: list[Job] = []
+        for done in self._each(work, jobs, self._at_once):
+            if isinstance(done.error, WorkerDied):
+                suspects.append(done.job)
+            else:
+                yield done
+        # Dask blames a worker's death on all that it was given: alone, the guilty one shows.
+        yield from self._each(work, suspects, 1)
+
+    def _each(
+        self, work: Callable[[Job], Result], jobs: Iterable[Job], at_once: int
+    ) -> Iterator[Done[Job, Result]]:
         waiting = iter(jobs)
         running: dict[str, Job] = {}
         ended = as_completed(loop=self._client.loop)
@@ -76,7 +88,7 @@ class Engine:
                 ended.add(future)
                 return
 
-        for _ in range(self._at_once):
+        for _ in range(at_once):
             hand_out()
         try:
             for future in ended:
@@ -128,6 +140,7 @@ def engine(workers: int | None = None, scheduler: str | None = None) -> Iterator
                 processes=True,
                 memory_limit=int(psutil.virtual_memory().total * _MEMORY_SHARE / count),
                 dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # none; its port is opened all the same
                 silence_logs="CRITICAL",
             ) as cluster,
             Client(cluster) as client,

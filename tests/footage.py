@@ -22,9 +22,7 @@ def write_film(path: Path, frames: Frames) -> Path:
     """The frames as FFV1."""
     height, width = frames[0].shape
     one = Fraction(1)
-    video = VideoFacts(
-        "ffv1", "gray", width, height, Fraction(24), one, 0, "progressive", True, 2, 2, 2, 2
-    )
+    video = VideoFacts("ffv1", "gray", width, height, Fraction(24), one, 0, "progressive", True, 2, 2, 2, 2)
     with Ffv1Writer(path, video) as writer:
         for frame in frames:
             writer.write(Picture((frame,), GREY8))

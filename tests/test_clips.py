@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 
@@ -25,8 +26,7 @@ def film(number: int, *lengths: int, group: int | None = None) -> UsableFilm:
     """Shots of these lengths, one after the other, 160x120 at 2/3."""
     starts = [sum(lengths[:n]) for n in range(len(lengths))]
     shots = tuple(
-        UsableShot(tuple(range(start, start + length)))
-        for start, length in zip(starts, lengths, strict=True)
+        UsableShot(tuple(range(start, start + length))) for start, length in zip(starts, lengths, strict=True)
     )
     sha256 = f"{number:064x}"
     own = f"{number if group is None else group:064x}"
@@ -54,7 +54,7 @@ def test_every_clip_lies_within_its_shot_and_frame(clips: int) -> None:
     for plan in plans:
         assert sum(set(plan.taken) <= shot for shot in shots[plan.film]) == 1
         assert plan.frames <= len(plan.taken) <= plan.frames + SPARE_FRAMES
-        assert {b - a for a, b in zip(plan.taken, plan.taken[1:], strict=False)} == {plan.step}
+        assert {b - a for a, b in pairwise(plan.taken)} == {plan.step}
         assert 0 <= plan.top <= 120 - 64
         assert 0 <= plan.left <= 160 - 64
         assert plan.top % 2 == plan.left % 2 == 0  # whole pixels of the source at 2/3
@@ -92,7 +92,7 @@ def test_clips_are_spread_over_their_shot() -> None:
     starts = sorted(min(plan.taken) for plan in plan_clips([film(1, 420)], replace(SETTINGS, clips=20)))
     assert starts[0] < 40
     assert starts[-1] > 340
-    assert max(b - a for a, b in zip(starts, starts[1:], strict=False)) < 60
+    assert max(b - a for a, b in pairwise(starts)) < 60
 
 
 def test_splits_are_by_film_and_stay_when_films_come() -> None:
@@ -102,9 +102,7 @@ def test_splits_are_by_film_and_stay_when_films_come() -> None:
     more = split_films([*FILMS, *(film(n, 40) for n in range(100, 140))], SETTINGS)
     assert splits.items() <= more.items()
     shares = Counter(split_films([film(n, 40) for n in range(1000)], SETTINGS).values())
-    assert all(
-        abs(shares[split] - want) < 40 for split, want in zip(SPLITS, (800, 100, 100), strict=True)
-    )
+    assert all(abs(shares[split] - want) < 40 for split, want in zip(SPLITS, (800, 100, 100), strict=True))
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,7 @@ from storage.eightbit import Window, grey8, rgb8, shrunk, shrunk_px
 from storage.pixels import Picture, layout_of
 from storage.reel import VideoFacts
 
-VIDEO = VideoFacts(
-    "h264", "yuv420p", 48, 32, Fraction(24), Fraction(1), 0, "progressive", False, 1, 1, 1, 1
-)
+VIDEO = VideoFacts("h264", "yuv420p", 48, 32, Fraction(24), Fraction(1), 0, "progressive", False, 1, 1, 1, 1)
 ALL = Window(0, 0, 32, 48)
 
 

@@ -137,6 +137,4 @@ def test_what_is_known_is_not_measured_again(vault: Vault, tmp_path: Path) -> No
     moved = film.rename(tmp_path / "moved.mkv")
     again = measured(vault, moved)
     assert (again.source, again.spans) == (str(moved), first.spans)
-    assert all(
-        path.stat().st_mtime_ns == stamp for path, stamp in before.items() if path.name != "reel.json"
-    )
+    assert all(path.stat().st_mtime_ns == stamp for path, stamp in before.items() if path.name != "reel.json")
