@@ -4,11 +4,13 @@ Media files are untrusted: only the containers named here are tried, a file that
 opens none of them, and damage is reported instead of skipped.
 """
 
+import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from types import MappingProxyType
+from typing import Any, BinaryIO, Protocol, TypeAlias, cast
 
 import av
 import av.logging
@@ -63,27 +65,26 @@ def open_film(uri: str) -> Iterator[InputContainer]:
         if not file.read(1):
             raise SourceError(f"{uri}: the file is empty")
         file.seek(0)
-        whitelist = ",".join(name.replace(",", "\\,") + "," + name for name in _DEMUXERS)
-        try:
-            container = av.open(
-                file,
-                mode="r",
-                options={"format_whitelist": whitelist},
-                buffer_size=_BUFFER_BYTES,
-                io_open=_refuse,
-                metadata_errors="replace",
-            )
-        except (FFmpegError, ValueError) as error:
-            raise SourceError(
-                f"{uri}: not a film that can be read ({_reason(error)}); check that the file is whole"
-            ) from error
-        with container:
+        with _opened(file, uri, _DEMUXERS) as container:
             if not any(_is_picture(stream) for stream in container.streams.video):
                 held = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
                 raise SourceError(f"{uri}: no picture in this file (it holds {held})")
             yield container
     finally:
         file.close()
+
+
+@contextmanager
+def open_held(data: bytes, name: str, codec: str) -> Iterator[InputContainer]:
+    """A small Matroska film that is held in memory, opened as safely; no decoder but this one is let at it.
+
+    Raises SourceError: not such a film.
+    """
+    file = cast(BinaryIO, io.BytesIO(data))
+    with _opened(file, name, ("matroska,webm",), {"codec_whitelist": codec}) as container:
+        if not any(_is_picture(stream) for stream in container.streams.video):
+            raise SourceError(f"{name}: no picture in it")
+        yield container
 
 
 def film_stream(container: InputContainer) -> av.VideoStream:
@@ -261,6 +262,25 @@ def without_adts(payload: bytes) -> bytes:
         return payload
     has_checksum = not payload[1] & 1
     return payload[_ADTS_BYTES + 2 * has_checksum :]
+
+
+def _opened(
+    file: BinaryIO, name: str, demuxers: tuple[str, ...], limits: Mapping[str, str] = MappingProxyType({})
+) -> InputContainer:
+    whitelist = ",".join(demuxer.replace(",", "\\,") + "," + demuxer for demuxer in demuxers)
+    try:
+        return av.open(
+            file,
+            mode="r",
+            options={"format_whitelist": whitelist, **limits},
+            buffer_size=_BUFFER_BYTES,
+            io_open=_refuse,
+            metadata_errors="replace",
+        )
+    except (FFmpegError, ValueError) as error:
+        raise SourceError(
+            f"{name}: not a film that can be read ({_reason(error)}); check that the file is whole"
+        ) from error
 
 
 def _is_picture(stream: av.VideoStream) -> bool:

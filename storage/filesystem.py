@@ -105,19 +105,29 @@ def reading(source: str) -> Iterator[None]:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Writes the file whole or not at all: temporary name, fsync, rename. Raises VaultError."""
+    with writing_atomically(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def writing_atomically(path: Path) -> Iterator[Path]:
+    """A temporary name beside the file, which takes its place when the block ends well: whole or not at all.
+
+    Raises VaultError, also for what the block could not write.
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
+        yield temporary
+        with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
         sync_folder(path.parent)
     except OSError as error:
+        raise VaultError(f"{path}: cannot be written ({first_line(error)})") from error
+    finally:
         with suppress(OSError):
             temporary.unlink()
-        raise VaultError(f"{path}: cannot be written ({first_line(error)})") from error
 
 
 def sync_tree(root: Path) -> None:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from math import floor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import av
 from av.container import OutputContainer
@@ -40,10 +40,17 @@ class Ffv1Writer:
     behind.
     """
 
-    def __init__(self, path: Path, video: VideoFacts, layout: PixelLayout | None = None) -> None:
-        """layout: another one than the film's own, e.g. grey for masks; colour tags are left out then."""
-        self._container = _open_output(path)
-        self._stream = _ffv1_stream(self._container, video, layout)
+    def __init__(
+        self,
+        out: Path | BinaryIO,
+        video: VideoFacts,
+        layout: PixelLayout | None = None,
+        slices: int | None = None,
+    ) -> None:
+        """layout: another one than the film's own, e.g. grey for masks; colour tags are left out then.
+        slices: another number than archives ask for."""
+        self._container = _open_output(out)
+        self._stream = _ffv1_stream(self._container, video, layout, slices)
         self._tick = 1 / video.rate
         self._count = 0
         self._blank: Packet | None = None
@@ -126,20 +133,24 @@ def join_plain(
             container.mux(packet)
 
 
-def _open_output(path: Path) -> OutputContainer:
+def _open_output(out: Path | BinaryIO) -> OutputContainer:
+    target = str(out) if isinstance(out, Path) else out
     try:
-        return av.open(str(path), "w", format="matroska", options={"fflags": "+bitexact"})
+        return av.open(target, "w", format="matroska", options={"fflags": "+bitexact"})
     except (FFmpegError, OSError) as error:
-        raise VaultError(f"{path}: cannot be written ({first_line(error)})") from error
+        raise VaultError(f"{out}: cannot be written ({first_line(error)})") from error
 
 
 def _ffv1_stream(
-    container: OutputContainer, video: VideoFacts, layout: PixelLayout | None = None
+    container: OutputContainer,
+    video: VideoFacts,
+    layout: PixelLayout | None = None,
+    slices: int | None = None,
 ) -> av.VideoStream:
     pix_fmt = (layout or video.layout).encoded
     options = {
         **_FFV1_OPTIONS,
-        "slices": str(_slices(video.width, video.height, pix_fmt)),
+        "slices": str(slices or _slices(video.width, video.height, pix_fmt)),
         "field_order": _FIELD_ORDER_OPTION[video.field_order],
     }
     stream = container.add_stream("ffv1", rate=video.rate, options=options)

@@ -5,7 +5,7 @@ only ever added, with a new `schema_version`, never retyped.
 """
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -89,6 +89,59 @@ LEDGER = _schema(
     ],
 )
 
+_CLIP_FACTS = [
+    _required("clip", pa.string()),
+    _required("split", pa.string()),
+    _required("film", pa.string()),
+    _required("source", pa.string()),
+    _required("start_frame", pa.int64()),
+    _required("step", pa.int32()),
+    _required("frames", pa.int32()),
+    _required("scale", pa.string()),
+    _required("top", pa.int32()),
+    _required("left", pa.int32()),
+    _required("flip", pa.bool_()),
+    _required("height", pa.int32()),
+    _required("width", pa.int32()),
+    _required("channels", pa.int32()),
+    _required("kind", pa.string()),
+    pa.field("lookalike", pa.string()),
+    _required("recipe", pa.string()),
+    _required("recipe_sha256", pa.string()),
+    _required("seed", pa.int64()),
+    _required("severity", pa.float64()),
+    _required("families", pa.list_(pa.string())),
+    _required("events", pa.list_(pa.string())),
+    _required("pixels_sha256", pa.string()),
+    _required("damaged_share", pa.float64()),
+    _required("codec", pa.string()),
+]
+CLIPS = _schema(
+    "clips",
+    1,
+    [
+        *_CLIP_FACTS,
+        _required("clean", pa.binary()),
+        pa.field("target", pa.binary()),
+        _required("damage", pa.binary()),
+        _required("damaged", pa.binary()),
+        _required("masks", pa.binary()),
+    ],
+)
+# A rejected row tells what is known of it.
+MANIFEST = _schema(
+    "manifest",
+    1,
+    [
+        *(field.with_nullable(True) for field in _CLIP_FACTS),
+        pa.field("shard", pa.string()),
+        pa.field("row", pa.int32()),
+        pa.field("shard_sha256", pa.string()),
+        _required("status", pa.string()),
+        _required("reason", pa.string()),
+    ],
+)
+
 
 def to_parquet(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> bytes:
     """The rows as a Parquet file, the same bytes for the same rows.
@@ -96,7 +149,7 @@ def to_parquet(rows: Iterable[Mapping[str, Any]], schema: pa.Schema) -> bytes:
     Raises VaultError for a row that does not fit.
     """
     buffer = io.BytesIO()
-    pq.write_table(_checked(list(rows), schema), buffer, compression=_COMPRESSION)
+    pq.write_table(checked(list(rows), schema), buffer, compression=_COMPRESSION)
     return buffer.getvalue()
 
 
@@ -116,7 +169,7 @@ class TableWriter:
 
     def _flush(self) -> None:
         if self._rows:
-            self._writer.write_table(_checked(self._rows, self._schema))
+            self._writer.write_table(checked(self._rows, self._schema))
             self._rows = []
 
     def __enter__(self) -> Self:
@@ -155,7 +208,8 @@ def from_parquet(data: bytes, schema: pa.Schema) -> list[dict[str, Any]]:
     return rows
 
 
-def _checked(rows: list[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+def checked(rows: Sequence[Mapping[str, Any]], schema: pa.Schema) -> pa.Table:
+    """The rows as a table. Raises VaultError for a row that does not fit."""
     names = set(schema.names)
     required = {field.name for field in schema if not field.nullable}
     for row in rows:

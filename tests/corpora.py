@@ -1,0 +1,75 @@
+"""A small corpus for tests: clips whose every pixel tells which clip, frame and place it is of."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from storage.corpus import FACTS, FORMAT, RECORD, TABLE, Clip, encode_clip, write_shard
+from storage.tables import MANIFEST, to_parquet
+
+REJECTED = "too_short: the recipe lost frames of 9 and 12 are needed"
+
+
+def make_clip(seed, frames=10, channels=1, height=40, width=48, faded=True):
+    """Grain on a slope; a few marks in every other frame; the target faded, or the clean clip itself."""
+    rng = np.random.default_rng(seed)
+    slope = np.linspace(30, 220, height * width).reshape(height, width)
+    clean = np.clip(slope + rng.normal(0, 6, (frames + 2, channels, height, width)), 0, 255).astype(np.uint8)
+    if not faded:
+        clean = clean[:frames]
+    target = (clean[:frames] * 0.8 + 20).astype(np.uint8) if faded else clean.copy()
+    undamaged = target + rng.integers(0, 5, target.shape).astype(np.uint8)
+    masks = np.zeros((frames, height, width), np.uint8)
+    for frame in range(0, frames, 2):
+        top, left = rng.integers(0, height - 5), rng.integers(0, width - 4)
+        masks[frame, top : top + 5, left : left + 4] = 1 + frame % 3
+    damaged = np.where(masks[:, None] > 0, 255 - undamaged, undamaged)
+    return Clip(clean, target, undamaged, damaged, masks)
+
+
+def make_row(clip, seed, split="train"):
+    frames, channels, height, width = clip.damaged_TCHW.shape
+    facts = {
+        "clip": f"{seed:016x}",
+        "split": split,
+        "film": "f" * 64,
+        "source": "films/a.mkv",
+        "start_frame": 100 * seed,
+        "step": -1,
+        "frames": frames,
+        "scale": "1/2",
+        "top": 0,
+        "left": 8,
+        "flip": False,
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "kind": "damaged",
+        "lookalike": None,
+        "recipe": "medium",
+        "recipe_sha256": "0" * 64,
+        "seed": seed,
+        "severity": 1.25,
+        "families": ["grain", "contaminants"],
+        "events": ["", "splice"],
+    }
+    return {**facts, **encode_clip(clip)}
+
+
+def write_corpus(root: Path, clips, per_shard=3, splits=("train",)):
+    """The clips in shards, a rejected one in the manifest."""
+    told = []
+    for start in range(0, len(clips), per_shard):
+        name = f"shard-{start // per_shard:05d}.parquet"
+        rows = [
+            make_row(clip, start + n, splits[(start + n) % len(splits)])
+            for n, clip in enumerate(clips[start : start + per_shard])
+        ]
+        write_shard(root / name, rows)
+        placed = {"shard": name, "shard_sha256": "0" * 64, "status": "kept", "reason": ""}
+        told += [{**{fact: row[fact] for fact in FACTS}, **placed, "row": n} for n, row in enumerate(rows)]
+    told.append({**dict.fromkeys(MANIFEST.names), "status": "rejected", "reason": REJECTED})
+    (root / TABLE).write_bytes(to_parquet(told, MANIFEST))
+    (root / RECORD).write_text(json.dumps({"format": FORMAT, "name": "tests", "layers": ["dust", "hair"]}))
+    return str(root)
