@@ -65,9 +65,9 @@ def _engine_options(sub: argparse.ArgumentParser, workers: Callable[[str], int])
 
 def _synthesize(options: argparse.Namespace) -> int:
     from flows.terminal import engines_to_log, show_progress
+    from tasks.corpus import open_corpus
     from tasks.corpus_request import CorpusRequest
     from tasks.dask_engine import reach
-    from tasks.sources import find_sources
 
     # What cannot be done is told before Prefect takes its seconds to start.
     asked = CorpusRequest(
@@ -82,7 +82,7 @@ def _synthesize(options: argparse.Namespace) -> int:
         tuple(options.hold_out),
         options.colour,
     )
-    find_sources(options.sources)
+    open_corpus(asked, options.sources)
     reach(options.scheduler)
     with (
         nullcontext() if options.debug else engines_to_log(),
@@ -112,10 +112,10 @@ def _synthesize(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     from tasks.corpus import find_corpus, outcome
 
-    vault, key, record = find_corpus(options.corpus)
-    told = outcome(vault, key, record)
+    vault, key, corpus = find_corpus(options.corpus)
+    told = outcome(vault, key, corpus.record)
     if options.json:
-        print(json.dumps({**asdict(told), "films": record["films"]}, indent=2))
+        print(json.dumps({**asdict(told), "films": corpus.record["films"]}, indent=2))
     else:
         print(told.sentence())
         _print_figures(told.statistics)

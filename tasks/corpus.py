@@ -8,29 +8,25 @@ from typing import Any
 
 from degradation.generator import LAYERS
 from degradation.recipe import Recipe
+from storage.corpus import FORMAT, RECORD, TABLE, Corpus
 from storage.digest import digest_of
 from storage.filesystem import absolute
-from storage.tables import from_parquet, to_parquet
+from storage.tables import MANIFEST, to_parquet
 from storage.vault import Vault
 from tasks.clips import SPLITS, ClipPlan, PlanSettings, leaks, plan_clips, shards
 from tasks.corpus_errors import CorpusError
 from tasks.corpus_request import CorpusRequest
 from tasks.corpus_sheet import draw_sheet
-from tasks.corpus_stub import MANIFEST
 from tasks.films import FilmFacts
 from tasks.recipe import installation
 from tasks.recipes import recipe_facts, recipe_sha256
 from tasks.request import RequestError
 from tasks.sources import find_sources
-from tasks.synthesize import Shard, ShardJob, installed, rejected_row
+from tasks.synthesize import MadeShard, ShardJob, installed, rejected_row
 from tasks.usable import Rejection, UsableFilm, usable_films
 
-RECORD = "corpus.json"
-"""Its presence says that the corpus is whole."""
-TABLE = "manifest.parquet"
 SHEET = "contact-sheet.jpg"
 FIGURES = "statistics.json"
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -124,7 +120,7 @@ def shard_name(number: int) -> str:
     return f"shard-{number:05d}.parquet"
 
 
-def finish_corpus(plan: CorpusPlan, made: Iterable[Shard]) -> CorpusOutcome:
+def finish_corpus(plan: CorpusPlan, made: Iterable[MadeShard]) -> CorpusOutcome:
     """Writes the manifest, the statistics, the contact sheet and, last, the record. Raises StorageError."""
     vault = Vault(plan.vault)
     shards = sorted(made, key=lambda shard: shard.shard)
@@ -161,35 +157,20 @@ def finish_corpus(plan: CorpusPlan, made: Iterable[Shard]) -> CorpusOutcome:
     return outcome(vault, plan.key, record)
 
 
-def find_corpus(place: str) -> tuple[Vault, str, dict[str, Any]]:
-    """The corpus at a folder, or the only finished one below it: (vault, key, record).
+def find_corpus(place: str) -> tuple[Vault, str, Corpus]:
+    """The corpus at a folder, or the only finished one below it: its vault, its key there, and itself.
 
-    Raises CorpusError where there is none, or more than one; VaultError.
+    Raises CorpusError where there is more than one; StorageError where there is none.
     """
     parent, _, name = absolute(place).rstrip("/").rpartition("/")
     vault = Vault(parent or "/")
-    keys = [name, *(f"{name}/{folder}" for folder in vault.folders(name))]
-    whole = [key for key in keys if vault.exists(f"{key}/{RECORD}")]
-    if len(whole) != 1:
+    below = [f"{name}/{folder}" for folder in vault.folders(name)]
+    whole = [key for key in (name, *below) if vault.exists(f"{key}/{RECORD}")]
+    if len(whole) > 1:
         found = ", ".join(key.rpartition("/")[2] for key in whole)
-        told = (
-            f"more than one corpus there, name one of {found}"
-            if found
-            else ("no finished corpus there; `answerprint synthesize` makes one, and goes on with one begun")
-        )
-        raise CorpusError(f"{place}: {told}")
-    try:
-        record = json.loads(vault.read(f"{whole[0]}/{RECORD}"))
-        if record["format"] != FORMAT:
-            raise CorpusError(f"{place}: its format is {record['format']}, this version reads {FORMAT}")
-    except (ValueError, KeyError, TypeError) as error:
-        raise CorpusError(f"{place}: {RECORD} is broken ({error!r})") from error
-    return vault, whole[0], record
-
-
-def read_manifest(vault: Vault, key: str) -> list[dict[str, Any]]:
-    """Every row. Raises VaultError."""
-    return from_parquet(vault.read(f"{key}/{TABLE}"), MANIFEST)
+        raise CorpusError(f"{place}: more than one corpus there; name one of {found}")
+    key = whole[0] if whole else name
+    return vault, key, Corpus.open(vault.url(key))
 
 
 def outcome(vault: Vault, key: str, record: Mapping[str, Any]) -> CorpusOutcome:

@@ -12,7 +12,7 @@ from tasks.corpus_errors import CorpusError
 from tasks.dask_engine import Engine, WorkerDied
 from tasks.films import FilmFacts, measure_film
 from tasks.recipe import OtherInstallation
-from tasks.synthesize import Shard, make_shard
+from tasks.synthesize import MadeShard, make_shard
 from tasks.usable import Rejection
 
 
@@ -55,13 +55,13 @@ def _examine(job: FilmJob) -> FilmFacts | Rejection:
         return Rejection(job.source, "corrupt", first_line(error).removeprefix(f"{job.source}: "))
 
 
-def make_shards(engine: Engine, plan: CorpusPlan, progress: Progress) -> list[Shard]:
+def make_shards(engine: Engine, plan: CorpusPlan, progress: Progress) -> list[MadeShard]:
     """Every shard of the plan; those that are there are not made again.
 
     A shard that fails costs no other one. Raises CorpusError, when all others stand, where one did; at once
     VaultError and OtherInstallation, which would befall them all, and EngineError.
     """
-    made: list[Shard] = []
+    made: list[MadeShard] = []
     failed: dict[str, str] = {}
     clips = 0
     for done in engine.each(make_shard, plan.jobs()):

@@ -6,11 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from storage.corpus import RECORD, TABLE
 from storage.errors import SourceError
 from storage.survey import Progress, digest_source
 from storage.vault import Vault
 from tasks.clips import ClipPlan, taken_frames
-from tasks.corpus import FIGURES, RECORD, SHEET, TABLE, find_corpus, read_manifest
+from tasks.corpus import FIGURES, SHEET, find_corpus
 from tasks.corpus_errors import CorpusError
 from tasks.dask_engine import Engine
 from tasks.ingest import ingest
@@ -52,13 +53,14 @@ def rebuild_corpus(
     Only if all shards are the same are the manifest and the record put beside them. Raises CorpusError where
     a film is not found, StorageError, EngineError.
     """
-    old, key, record = find_corpus(place)
+    old, key, corpus = find_corpus(place)
+    record = corpus.record
     vault = Vault(vault_uri)
     vault.prepare()
     new = f"corpora/{record['name']}/{record['digest']}"
     if vault.url(new) == old.url(key):
         raise CorpusError(f"--vault {vault_uri}: the corpus itself lies there; name another vault")
-    rows = [row for row in read_manifest(old, key) if row["clip"]]
+    rows = [row for row in corpus.rows if row["clip"]]
     sources = _find_films(record["films"], folders)
     for done in engine.each(_ingest, [_IngestJob(vault.uri, source) for source in sources]):
         if done.error is not None:

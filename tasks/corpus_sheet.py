@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from storage.corpus import Shard
 from storage.errors import VaultError
 from storage.vault import Vault
-from tasks.corpus_stub import decode_clip, read_clip
 from tasks.sheets import caption, marked
 
 _CLIPS, _ABREAST = 24, 2
@@ -41,7 +41,8 @@ def _spread(kept: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _strip(vault: Vault, corpus: str, row: Mapping[str, Any]) -> NDArray[np.uint8]:
-    clip = decode_clip(read_clip(vault.path(f"{corpus}/{row['shard']}"), row["row"]))
+    with Shard.open(vault.url(f"{corpus}/{row['shard']}")) as shard:
+        clip = shard.clip(row["row"])
     frame = int(np.argmax([np.count_nonzero(mask_HW) for mask_HW in clip.masks_THW]))
     clean, damaged = (_look(stream[frame]) for stream in (clip.target_TCHW, clip.damaged_TCHW))
     height, width = damaged.shape[:2]

@@ -16,7 +16,7 @@ from tasks.dask_engine import Engine
 from tasks.films import FilmFacts
 from tasks.progress import BOARD
 from tasks.steps import step
-from tasks.synthesize import Shard
+from tasks.synthesize import MadeShard
 from tasks.usable import Rejection
 
 _SHEET_PX = 1000
@@ -38,13 +38,13 @@ def plan_corpus(request: CorpusRequest, examined: tuple[list[FilmFacts], list[Re
 
 
 @step("make shards")
-def make_shards(engine: Engine, plan: CorpusPlan) -> list[Shard]:
+def make_shards(engine: Engine, plan: CorpusPlan) -> list[MadeShard]:
     """The shards, by the engine's workers."""
     return corpus_dispatch.make_shards(engine, plan, BOARD.stage(plan.name, "clips", plan.clips))
 
 
 @step("finish corpus")
-def finish_corpus(plan: CorpusPlan, made: Sequence[Shard]) -> CorpusOutcome:
+def finish_corpus(plan: CorpusPlan, made: Sequence[MadeShard]) -> CorpusOutcome:
     """The corpus with its manifest, contact sheet and record."""
     outcome = corpus.finish_corpus(plan, made)
     BOARD.close(plan.name)

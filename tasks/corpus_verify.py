@@ -1,21 +1,17 @@
 """Whether a corpus is what its record says: every byte, every mask, no film in two splits."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from degradation.recipe import Recipe
-from storage.errors import StorageError
+from storage.corpus import TABLE, Clip, Shard
 from storage.filesystem import first_line
 from storage.vault import Vault
 from tasks.clips import leaks
-from tasks.corpus import TABLE, find_corpus, read_manifest
-from tasks.corpus_stub import Streams, decode_clip, pixels_sha256, read_shard
+from tasks.corpus import find_corpus
 from tasks.dask_engine import Engine
 from tasks.recipes import recipe_from
-from tasks.synthesize import streams_of
+from tasks.synthesize import aged
 
 _SAMPLED = 4
 """Clips of a shard that are made old again, unless all are."""
@@ -54,8 +50,8 @@ def verify_corpus(engine: Engine, place: str, every: bool) -> Verdict:
 
     Raises CorpusError, VaultError, EngineError.
     """
-    vault, key, record = find_corpus(place)
-    rows = read_manifest(vault, key)
+    vault, key, corpus = find_corpus(place)
+    record, rows = corpus.record, corpus.rows
     problems = leaks(rows, {film["sha256"]: film["group"] for film in record["films"]})
     if vault.sha256(f"{key}/{TABLE}") != record["manifest_sha256"]:
         problems.append(f"{TABLE} is not the one that the record names")
@@ -89,44 +85,36 @@ def verify_corpus(engine: Engine, place: str, every: bool) -> Verdict:
 def _check_shard(check: _ShardCheck) -> tuple[list[str], int]:
     """(problems, clips made old again)."""
     vault, place = Vault(check.vault), f"{check.corpus}/{check.shard}"
-    try:
-        if vault.sha256(place) != check.sha256:
-            return [f"{check.shard}: is not the file that the record names"], 0
-        held = list(read_shard(vault.path(place)))
-    except StorageError as error:
-        return [first_line(error)], 0
-    if [row["clip"] for row in held] != [row["clip"] for row in check.rows]:
-        return [f"{check.shard}: does not hold the clips that the manifest tells"], 0
-    again = len(held) if check.every else _SAMPLED
-    problems, aged = [], 0
-    for n, (row, told) in enumerate(zip(held, check.rows, strict=True)):
-        streams = decode_clip(row)
-        name = f"{check.shard}: clip {row['clip']}"
-        if pixels_sha256(streams) != told["pixels_sha256"]:
-            problems.append(f"{name}: its pixels are not those of the manifest")
-            continue
-        exact = _is_exact(streams)
-        if not exact or n * again // len(held) != (n - 1) * again // len(held):
-            aged += 1
-            # What is done to the film after its damage may spread it: then it must come out the same again.
-            if not _ages_alike(streams, row, check.recipe):
-                wrong = "does not come out the same again" if exact else "is damaged outside its mask"
-                problems.append(f"{name}: {wrong}")
-    return problems, aged
+    if vault.sha256(place) != check.sha256:
+        return [f"{check.shard}: is not the file that the record names"], 0
+    problems, aged_again = [], 0
+    with Shard.open(vault.url(place)) as shard:
+        held = [shard.facts(n)["clip"] for n in range(len(shard))]
+        if held != [row["clip"] for row in check.rows]:
+            return [f"{check.shard}: does not hold the clips that the manifest tells"], 0
+        again = len(held) if check.every else _SAMPLED
+        for n, row in enumerate(check.rows):
+            clip = shard.clip(n)
+            name = f"{check.shard}: clip {row['clip']}"
+            if clip.pixels_sha256 != row["pixels_sha256"]:
+                problems.append(f"{name}: its pixels are not those of the manifest")
+                continue
+            exact = _is_exact(clip)
+            if not exact or n * again // len(held) != (n - 1) * again // len(held):
+                aged_again += 1
+                # What befalls the film after its damage may spread it: then it must come out the same again.
+                if not _ages_alike(clip, row, check.recipe):
+                    wrong = "does not come out the same again" if exact else "is damaged outside its mask"
+                    problems.append(f"{name}: {wrong}")
+    return problems, aged_again
 
 
-def _is_exact(streams: Streams) -> bool:
+def _is_exact(clip: Clip) -> bool:
     """Whether nothing differs where the mask is empty."""
-    differs_THW = (streams.damaged_TCHW != streams.undamaged_TCHW).any(axis=1)
-    return not bool((differs_THW & (streams.masks_THW == 0)).any())
+    differs_THW = (clip.damaged_TCHW != clip.undamaged_TCHW).any(axis=1)
+    return not bool((differs_THW & (clip.masks_THW == 0)).any())
 
 
-def _ages_alike(streams: Streams, row: dict[str, Any], recipe: Recipe) -> bool:
-    again, _ = streams_of(streams.clean_TCHW, row["frames"], recipe, row["seed"])
-    pairs: Sequence[tuple[Any, Any]] = (
-        (again.target_TCHW, streams.target_TCHW),
-        (again.undamaged_TCHW, streams.undamaged_TCHW),
-        (again.damaged_TCHW, streams.damaged_TCHW),
-        (again.masks_THW, streams.masks_THW),
-    )
-    return all(np.array_equal(one, other) for one, other in pairs)
+def _ages_alike(clip: Clip, row: dict[str, Any], recipe: Recipe) -> bool:
+    again, _ = aged(clip.clean_TCHW, row["frames"], recipe, row["seed"])
+    return again.pixels_sha256 == clip.pixels_sha256

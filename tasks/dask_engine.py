@@ -140,7 +140,9 @@ def engine(workers: int | None = None, scheduler: str | None = None) -> Iterator
                 processes=True,
                 memory_limit=int(psutil.virtual_memory().total * _MEMORY_SHARE / count),
                 dashboard_address=None,
-                scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # none; its port is opened all the same
+                scheduler_kwargs={
+                    "dashboard_address": "127.0.0.1:0"
+                },  # none; its port is opened all the same
                 silence_logs="CRITICAL",
             ) as cluster,
             Client(cluster) as client,

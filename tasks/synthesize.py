@@ -16,6 +16,7 @@ import numpy as np
 from degradation.family import Planes
 from degradation.generator import LAYERS, Aged, age, drawn
 from degradation.recipe import Recipe
+from storage.corpus import FACTS, Clip, encode_clip, write_shard
 from storage.digest import digest_of
 from storage.eightbit import Bytes, Window, grey8, rgb8, shrunk
 from storage.fixity import sha256_file
@@ -24,7 +25,6 @@ from storage.pixels import Picture
 from storage.reel import VideoFacts
 from storage.vault import Vault
 from tasks.clips import ClipPlan
-from tasks.corpus_stub import FACTS, Streams, encode_clip, write_shard
 from tasks.ingest import IngestedReel, load
 from tasks.recipe import OtherInstallation, installation
 from tasks.recipes import recipe_sha256
@@ -54,7 +54,7 @@ class ShardJob:
 
 
 @dataclass(frozen=True)
-class Shard:
+class MadeShard:
     """A shard that stands in the vault."""
 
     shard: str
@@ -68,7 +68,7 @@ def installed() -> str:
     return digest_of(installation("degradation", "storage", "tasks/recipes.py", "tasks/synthesize.py"))
 
 
-def make_shard(job: ShardJob) -> Shard:
+def make_shard(job: ShardJob) -> MadeShard:
     """Makes the shard, unless it is there and whole.
 
     A clip that cannot be had, on any run, becomes a rejected row. Raises StorageError for trouble that may
@@ -91,19 +91,19 @@ def make_shard(job: ShardJob) -> Shard:
         {**row, "shard": job.shard, "row": n, "shard_sha256": digest, "status": "kept", "reason": ""}
         for n, row in enumerate(kept)
     ]
-    shard = Shard(job.shard, digest, (*rows, *rejected))
+    shard = MadeShard(job.shard, digest, (*rows, *rejected))
     vault.write(_record_key(job.corpus, job.shard), json.dumps(asdict(shard), indent=1).encode())
     return shard
 
 
-def known_shard(vault: Vault, corpus: str, shard: str) -> Shard | None:
+def known_shard(vault: Vault, corpus: str, shard: str) -> MadeShard | None:
     """The shard, if it is there as its record tells."""
     record = _record_key(corpus, shard)
     if not (vault.exists(record) and vault.exists(f"{corpus}/{shard}")):
         return None
     try:
         facts = json.loads(vault.read(record))
-        known = Shard(facts["shard"], facts["sha256"], tuple(facts["rows"]))
+        known = MadeShard(facts["shard"], facts["sha256"], tuple(facts["rows"]))
     except (ValueError, KeyError, TypeError):
         return None
     return known if vault.sha256(f"{corpus}/{shard}") == known.sha256 else None
@@ -129,15 +129,14 @@ def _clips(vault: Vault, job: ShardJob, rejected: list[dict[str, Any]]) -> Itera
         for plan, clean_TCHW in cut_clips(reel, plans):
             facts = clip_facts(plan, job.recipe)
             try:
-                streams, events = aged_clip(clean_TCHW, plan, job.recipe)
+                made, events = aged_clip(clean_TCHW, plan, job.recipe)
             except ValueError as error:
                 rejected.append({**rejected_row(facts, str(error)), "shard": job.shard})
                 continue
             yield {
                 **facts,
                 "events": events,
-                "damaged_share": float(np.count_nonzero(streams.masks_THW) / streams.masks_THW.size),
-                **encode_clip(streams),
+                **encode_clip(made),
             }
 
 
@@ -179,7 +178,7 @@ def _cut(picture: Picture, video: VideoFacts, plan: ClipPlan) -> Bytes:
     return small_CHW[:, :, ::-1] if plan.flip else small_CHW
 
 
-def aged_clip(clean_TCHW: Bytes, plan: ClipPlan, recipe: Recipe) -> tuple[Streams, list[str]]:
+def aged_clip(clean_TCHW: Bytes, plan: ClipPlan, recipe: Recipe) -> tuple[Clip, list[str]]:
     """The clip's five streams and what happened to each of its frames.
 
     Of the clean frames those are kept that the recipe used up. Raises ValueError where there is nothing to
@@ -187,15 +186,15 @@ def aged_clip(clean_TCHW: Bytes, plan: ClipPlan, recipe: Recipe) -> tuple[Stream
     """
     if int(clean_TCHW.max()) - int(clean_TCHW.min()) <= _FLAT_LEVELS:
         raise ValueError(f"flat: lightness spans no more than {_FLAT_LEVELS} of 255 levels")
-    streams, events = streams_of(clean_TCHW, plan.frames, recipe, plan.seed)
+    clip, events = aged(clean_TCHW, plan.frames, recipe, plan.seed)
     if len(events) < plan.frames:
         raise ValueError(
             f"too_short: the recipe lost frames of {len(clean_TCHW)} and {plan.frames} are needed"
         )
-    return streams, events
+    return clip, events
 
 
-def streams_of(clean_TCHW: Bytes, frames: int, recipe: Recipe, seed: int) -> tuple[Streams, list[str]]:
+def aged(clean_TCHW: Bytes, frames: int, recipe: Recipe, seed: int) -> tuple[Clip, list[str]]:
     """So many clean frames made old, or as many as come of them: the streams and each frame's events."""
     used = 0
 
@@ -206,14 +205,14 @@ def streams_of(clean_TCHW: Bytes, frames: int, recipe: Recipe, seed: int) -> tup
             yield frame_CHW.astype(np.float32) / np.float32(255)
 
     made = list(islice(age(given(), recipe, seed), frames))
-    streams = Streams(
+    clip = Clip(
         clean_TCHW[:used],
         np.stack([_bytes(frame.target_CHW) for frame in made]),
         np.stack([_bytes(frame.undamaged_CHW) for frame in made]),
         np.stack([_bytes(frame.damaged_CHW) for frame in made]),
         np.stack([_bits(frame) for frame in made]),
     )
-    return streams, [", ".join(frame.events) for frame in made]
+    return clip, [", ".join(frame.events) for frame in made]
 
 
 def _bytes(planes_CHW: Planes) -> Bytes:

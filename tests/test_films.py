@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -63,6 +64,14 @@ def test_every_rejection_has_its_reason(
     assert codes(rejections) == told
     assert all(rejection.words and rejection.film for rejection in rejections)
     assert bool(films) == (told in ([], ["repeated"]))
+
+
+def test_an_image_sequence_is_a_film(vault: Vault, tmp_path: Path) -> None:
+    (folder := tmp_path / "scan").mkdir()
+    for n, frame in enumerate(pan(2, 20)):
+        cv2.imwrite(str(folder / f"scan.{n:04d}.png"), frame)
+    (film,), _ = judged(measured(vault, folder))
+    assert (film.name, film.scale, film.frames) == ("scan", 1, 20)
 
 
 def test_shots_end_at_cuts_and_leave_out_repeats(vault: Vault, tmp_path: Path) -> None:
