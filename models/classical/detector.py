@@ -80,7 +80,7 @@ class Detector:
         return Dirt(mask_HW, confidence_HW * mask_HW)
 
     def sureness(self, number: int) -> Float:
-        """How sure it is that a view's suspects are dirt, in [0, 1]. Two views further each way must be here."""
+        """How sure it is that suspects are dirt, in [0, 1]. Two views further each way must have arrived."""
         blobs, found = self.suspects(number).blobs, self.suspects(number).evidence
         if found is None:
             return np.zeros(0, np.float32)
