@@ -24,9 +24,13 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.stages import told_apart
+from degradation.contaminants import Contaminants
 from degradation.generator import age
+from degradation.grain import Grain
 from degradation.lookalikes import LOOKALIKES, with_lookalike
-from degradation.recipe import MEDIUM, Contaminants, Flicker, Grain, Recipe, Scratches, Weave
+from degradation.recipe import Recipe
+from degradation.recipes import MEDIUM
+from degradation.scratches import Scratches
 from models.classical.restorer import ClassicalRestorer
 from models.metrics import Detection, compare, psnr, squared_error
 from models.restorer import Footage
@@ -35,14 +39,11 @@ Planes = NDArray[np.float32]
 Sum = tuple[float, int]
 
 CLEAN = Path(__file__).resolve().parents[2] / "shared/data/clean"
-NO_DIRT = Contaminants(spots=0, blotches=0, hairs=0)
-NO_LINES = Scratches(lines=0)
-STEADY = Recipe("steady", NO_DIRT, NO_LINES, Flicker(0, 0), Weave(0, 0), Grain(0))
 DIRT = Contaminants(spots=20, blotches=1, hairs=1)
 RECIPES = {
-    "dirt": replace(STEADY, contaminants=DIRT),
-    "aged": replace(MEDIUM, contaminants=DIRT, scratches=NO_LINES),
-    "lines": replace(STEADY, scratches=Scratches(lines=1.5)),
+    "dirt": Recipe("dirt", (DIRT,)),
+    "aged": MEDIUM.without("scratches").having(DIRT),
+    "lines": Recipe("lines", (Scratches(lines=1.5),)),
 }
 # Each clip with the first frame used: where something moves.
 CLIPS = {
@@ -113,18 +114,18 @@ def plus(one: Sum, other: Sum) -> Sum:
 
 def score(clean: list[Planes], recipe: Recipe, seed: int) -> Score:
     """The restorer on one aged clip."""
-    truth = [
-        frame for frame, _ in age(clean, replace(recipe, contaminants=NO_DIRT, scratches=NO_LINES), seed)
-    ]
     aged = list(age(clean, recipe, seed))
-    damaged = [frame for frame, _ in aged]
+    truth = [frame.undamaged_CHW for frame in aged]
+    damaged = [frame.damaged_CHW for frame in aged]
+    grain = max((family.strength for family in recipe.families if isinstance(family, Grain)), default=0.0)
     total = Score()
     start = time.perf_counter()
     repairs = list(ClassicalRestorer().restore(footage(damaged)))
     total.seconds = time.perf_counter() - start
-    for n, ((frame, mask), repair) in enumerate(zip(aged, repairs, strict=True)):
+    for n, (old, repair) in enumerate(zip(aged, repairs, strict=True)):
+        frame, mask = old.damaged_CHW, old.mask_HW
         # Visible damage only: contrast over the grain, at least 8/255.
-        seen = mask & (np.abs(frame - truth[n]).max(axis=0) > max(8 / 255, 2 * recipe.grain.strength))
+        seen = mask & (np.abs(frame - truth[n]).max(axis=0) > max(8 / 255, 2 * grain))
         hit = int((repair.mask_HW & seen).sum())
         counted = {"hit": hit, "missed": int(seen.sum()) - hit}
         total.strict += replace(compare(repair.mask_HW, mask), **counted)
@@ -148,7 +149,7 @@ def touched(clean: list[Planes]) -> tuple[float, float]:
 
 def stages(clean: list[Planes]) -> dict[str, float]:
     """Milliseconds per frame by stage, on a dirty clip; the rest is copying and laying patches."""
-    damaged = [frame for frame, _ in age(clean, RECIPES["aged"], 7)]
+    damaged = [frame.damaged_CHW for frame in age(clean, RECIPES["aged"], 7)]
     with told_apart() as spent:
         start = time.perf_counter()
         list(ClassicalRestorer().restore(footage(damaged)))

@@ -25,8 +25,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.films import moving_shot
-from degradation.generator import age
-from degradation.recipe import MEDIUM
+from degradation.generator import Aged, age
+from degradation.recipes import MEDIUM
 from models.flow import FlowEstimator, flow_estimator
 from models.neural.compute import Compute
 from models.neural.restorer import NeuralRestorer
@@ -92,11 +92,11 @@ def _size(name: str, network: torch.nn.Module, frames: int, *inputs: torch.Tenso
 def film(width: int, height: int, frames: int) -> Footage:
     """A grey shot aged by the medium recipe, its damage given; made anew at each reading, never held."""
 
-    def aged() -> Iterator[tuple[Float, NDArray[np.bool_]]]:
-        yield from age(moving_shot(1, width, height, frames), MEDIUM, 1)
+    def aged() -> Iterator[Aged]:
+        return age(moving_shot(1, width, height, frames), MEDIUM, 1)
 
-    given = GivenMask(lambda: (mask for _, mask in aged()), "add")
-    return Footage(lambda: (planes for planes, _ in aged()), frames, height, width, "grey", given)
+    given = GivenMask(lambda: (frame.mask_HW for frame in aged()), "add")
+    return Footage(lambda: (frame.damaged_CHW for frame in aged()), frames, height, width, "grey", given)
 
 
 def _held(footage: Footage) -> Footage:

@@ -3,37 +3,144 @@
 Shape suffixes: C planes (1 grey, or 3 RGB), H rows, W columns. Pictures are float32 in [0, 1].
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from degradation.contaminants import contaminate
-from degradation.flicker import Flickering
-from degradation.grain import grain
-from degradation.overlay import Overlay, laid
-from degradation.recipe import Recipe
-from degradation.scratches import Scratching
-from degradation.weave import Weaving
+from degradation.exact import rounded, stream
+from degradation.family import Change, Mask, Moment, Planes, Process, Size
+from degradation.lookalikes import LOOKALIKES, Lookalike, with_lookalike
+from degradation.overlay import laid
+from degradation.recipe import AnyFamily, Recipe
 
-Planes = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+Kind = Literal["damaged", "clean", "lookalike"]
+
+LAYERS = ("contaminants", "scratches")
+"""Families that a mask tells of, in the order of their bits in a stored mask."""
+SPARE_FRAMES = 8
+"""A clip of so many frames more than are wanted of it outlasts the frames that a recipe loses."""
 
 
-def age(frames: Iterable[Planes], recipe: Recipe, seed: int) -> Iterator[tuple[Planes, Mask]]:
-    """One shot made old, frame by frame: the damaged planes_CHW and damaged_HW.
+@dataclass(frozen=True)
+class Aged:
+    """One frame made old."""
 
-    The mask is True exactly where a contaminant or a scratch changed a pixel; weave, flicker and grain move
-    every pixel and are not in it. Each family draws from its own stream of numbers, frame by frame, so that
-    the same recipe without its contaminants and scratches gives the same film without the damage: the truth
-    to compare with.
+    damaged_CHW: Planes
+    undamaged_CHW: Planes
+    """The same old film without what the mask tells of: its grain, its flicker, its place in the gate."""
+    target_CHW: Planes
+    """The clean frame in the film's own tone and place: what cannot be known is not asked for."""
+    layers: dict[str, Mask] = field(default_factory=dict)
+    """For each family that a mask tells of and that was at work here, the pixels (H, W) that it changed."""
+    events: tuple[str, ...] = ()
+    """What happened to the frame as a whole."""
 
-    Raises ValueError for a frame that is not float planes_CHW, or whose size changes.
+    @property
+    def mask_HW(self) -> Mask:
+        """Where anything was laid on the film."""
+        mask_HW = np.zeros(self.damaged_CHW.shape[1:], bool)
+        for layer_HW in self.layers.values():
+            mask_HW |= layer_HW
+        return mask_HW
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a seed decides for a clip before any frame is seen."""
+
+    kind: Kind
+    lookalike: Lookalike | None
+    severity: float
+    families: tuple[AnyFamily, ...]
+    """Those at work, scaled."""
+
+
+def drawn(recipe: Recipe, seed: int) -> Drawn:
+    """The kind of clip that this seed makes of the recipe."""
+    rng = stream(seed, "clip")
+    lot, which, badness = rng.random(3)
+    kind: Kind = "damaged"
+    if lot < recipe.clean + recipe.lookalike:
+        kind = "clean" if lot < recipe.clean else "lookalike"
+    severity = rounded(recipe.mildest * (recipe.worst / recipe.mildest) ** badness)
+    families = tuple(
+        family.scaled(severity)
+        for family in recipe.families
+        if stream(seed, f"has {family.family}").random() < family.probability
+        and (kind == "damaged" or family.family not in LAYERS)
+    )
+    lookalike = LOOKALIKES[int(which * len(LOOKALIKES))] if kind == "lookalike" else None
+    return Drawn(kind, lookalike, severity, families)
+
+
+def age(frames: Iterable[Planes], recipe: Recipe, seed: int) -> Iterator[Aged]:
+    """One shot made old, frame by frame; at most as many frames as are given.
+
+    Each family draws from its own stream of numbers, so that a recipe without one of them gives the same film
+    without that damage.
+
+    Raises ValueError for a frame that is not float32 planes_CHW, or whose size changes.
     """
+    source = _checked(frames)
+    first = next(source, None)
+    if first is None:
+        return
+    clip = drawn(recipe, seed)
+    source = _again(first, source)
+    if clip.lookalike:
+        source = with_lookalike(source, clip.lookalike, seed)
+    channels, height, width = first.shape
+    processes = [
+        (family.family, family.begin(Size(height, width, channels), seed)) for family in clip.families
+    ]
+    yield from _aged(source, processes)
+
+
+def _aged(source: Iterator[Planes], processes: Sequence[tuple[str, Process]]) -> Iterator[Aged]:
+    before: Aged | None = None
+    while True:
+        moments = [(name, process.next()) for name, process in processes]
+        events = tuple(moment.event for _, moment in moments if moment.event)
+        if before is not None and any(moment.repeated for _, moment in moments):
+            yield replace(before, events=events)
+            continue
+        for _ in range(sum(moment.lost_frames for _, moment in moments)):
+            next(source, None)
+        planes_CHW = next(source, None)
+        if planes_CHW is None:
+            return
+        before = _frame(planes_CHW, moments, events)
+        yield before
+
+
+def _frame(planes_CHW: Planes, moments: list[tuple[str, Moment]], events: tuple[str, ...]) -> Aged:
+    target = undamaged = damaged = planes_CHW
+    layers: dict[str, Mask] = {}
+    for name, moment in moments:
+        if moment.on_target is not None:
+            target = moment.on_target(target)
+        if moment.on_target_alone is not None:
+            target = moment.on_target_alone(target)
+        for change in (moment.on_target, moment.on_film):
+            if change is not None:
+                undamaged, damaged = _both(change, undamaged, damaged)
+                layers = {layer: change.spread(mask_HW) for layer, mask_HW in layers.items()}
+        if moment.overlays:
+            damaged, changed_HW = laid(damaged, moment.overlays)
+            layers[name] = changed_HW | layers[name] if name in layers else changed_HW
+    return Aged(damaged, undamaged, target, layers, events)
+
+
+def _both(change: Change, undamaged: Planes, damaged: Planes) -> tuple[Planes, Planes]:
+    """What befalls the film befalls it damaged or not; where nothing is damaged yet, it is done once."""
+    changed = change(undamaged)
+    return changed, changed if damaged is undamaged else change(damaged)
+
+
+def _checked(frames: Iterable[Planes]) -> Iterator[Planes]:
     shape: tuple[int, ...] | None = None
-    weaving = Weaving(recipe.weave, stream(seed, "weave"))
-    flickering = Flickering(recipe.flicker, stream(seed, "flicker"))
-    scratching = Scratching(recipe.scratches, stream(seed, "scratches"))
     for number, planes_CHW in enumerate(frames):
         if planes_CHW.ndim != 3 or planes_CHW.dtype != np.float32:
             raise ValueError(
@@ -42,15 +149,9 @@ def age(frames: Iterable[Planes], recipe: Recipe, seed: int) -> Iterator[tuple[P
         if shape is not None and planes_CHW.shape != shape:
             raise ValueError(f"frame {number}: size changed from {shape} to {planes_CHW.shape}")
         shape = planes_CHW.shape
-        height, width = planes_CHW.shape[1:]
-        out_CHW = weaving.next(planes_CHW)
-        out_CHW = out_CHW * flickering.next(height, width)
-        out_CHW = np.clip(out_CHW + grain(out_CHW, recipe.grain, stream(seed, "grain", number)), 0, 1)
-        overlays: list[Overlay] = scratching.next(height, width)
-        overlays += contaminate(height, width, recipe.contaminants, stream(seed, "contaminants", number))
-        yield laid(out_CHW.astype(np.float32), overlays)
+        yield planes_CHW
 
 
-def stream(seed: int, family: str, frame: int = -1) -> np.random.Generator:
-    """The random numbers of one family (of one frame): none of them moves when another family changes."""
-    return np.random.default_rng([seed, *family.encode(), frame + 1])
+def _again(first: Planes, rest: Iterator[Planes]) -> Iterator[Planes]:
+    yield first
+    yield from rest

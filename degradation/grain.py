@@ -1,22 +1,71 @@
-"""Silver grain: the same for all planes of a pixel, strongest in the middle greys."""
+"""Silver grain: the same for all planes of a pixel, strongest in the middle greys.
 
-import cv2
+Shape suffixes: C planes, H rows, W columns.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
 import numpy as np
 from numpy.typing import NDArray
 
-from degradation.recipe import Grain
+from degradation.exact import limited, noise, rounded, stream
+from degradation.family import InPlace, Moment, Planes, Size, shares
 
 
-def grain(planes_CHW: NDArray[np.float32], recipe: Grain, rng: np.random.Generator) -> NDArray[np.float32]:
-    """What grain adds to a frame, (C, H, W)."""
-    if recipe.strength == 0:
-        return np.zeros_like(planes_CHW)
-    height, width = planes_CHW.shape[1:]
-    noise_HW = rng.standard_normal((height, width), dtype=np.float32)
-    sigma_px = recipe.coarseness * height
-    if sigma_px > 0.2:
-        noise_HW = cv2.GaussianBlur(noise_HW, (0, 0), sigma_px)
-        noise_HW /= max(float(noise_HW.std()), 1e-6)
-    # 1 at mid-grey, 0.4 at the ends.
-    strength = recipe.strength * (0.4 + 0.6 * (1 - (2 * planes_CHW - 1) ** 2))
-    return (strength * noise_HW).astype(np.float32)
+@dataclass(frozen=True)
+class Grain:
+    """Silver grain, anew in every frame."""
+
+    strength: float = 0.02
+    """Standard deviation in the middle greys, of 1; 0 means none."""
+    coarseness: float = 0.0015
+    """Sigma of the grain's blur, share of height (0.0015 is 0.7 px of 480)."""
+    ends: float = 0.4
+    """How strong it is in black and white, share of the middle greys'."""
+    probability: float = 1.0
+    family: Literal["grain"] = "grain"
+
+    def __post_init__(self) -> None:
+        shares(strength=self.strength, coarseness=self.coarseness, ends=self.ends)
+        shares(probability=self.probability)
+
+    def scaled(self, severity: float) -> Self:
+        return replace(self, strength=min(self.strength * severity, 1.0))
+
+    def begin(self, size: Size, seed: int) -> "_Graining":
+        return _Graining(self, size, seed)
+
+
+class _Graining:
+    def __init__(self, recipe: Grain, size: Size, seed: int) -> None:
+        self._recipe = recipe
+        self._size = size
+        self._seed = seed
+        self._frame = -1
+
+    def next(self) -> Moment:
+        self._frame += 1
+        if self._recipe.strength == 0:
+            return Moment()
+        rng = stream(self._seed, self._recipe.family, self._frame)
+        sigma_px = rounded(self._recipe.coarseness * self._size.height)
+        noise_HW = noise(self._size.height, self._size.width, rng, sigma_px)
+        noise_HW *= np.float32(self._recipe.strength)
+        return Moment(on_film=_Grained(noise_HW, np.float32(4 * (1 - self._recipe.ends))))
+
+
+@dataclass(frozen=True)
+class _Grained(InPlace):
+    noise_HW: NDArray[np.float32]
+    bulge: np.float32
+    """Strength is 1 at mid-grey and 1 - bulge / 4 at the ends."""
+
+    def __call__(self, planes_CHW: Planes) -> Planes:
+        off = planes_CHW - np.float32(0.5)
+        out = off * off
+        out *= self.bulge
+        np.subtract(1, out, out=out)
+        out *= self.noise_HW
+        out += planes_CHW
+        return limited(out)

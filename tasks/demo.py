@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.generator import age
-from degradation.recipe import RECIPES, Contaminants, Scratches
+from degradation.recipes import RECIPES
 from models.metrics import compare, psnr, squared_error
 from storage.delivery import MASTER, read_delivery
 from storage.frames import read_frames
@@ -22,8 +22,6 @@ from tasks.deliver import PAYLOAD
 Damage = Literal["light", "medium", "heavy"]
 _BUNDLED = "city_cc0.mp4"
 _GREY = layout_of("gray")
-_NO_DIRT = Contaminants(spots=0, blotches=0, hairs=0)
-_NO_SCRATCHES = Scratches(lines=0)
 _MASK_SLACK_PX = 2
 """A repair may reach this far beyond the damage: its edge is feathered."""
 
@@ -59,7 +57,6 @@ def age_for_demo(film: str | None, output: str, damage: Damage, seed: int) -> Ag
         )
         video = replace(reel.video, pix_fmt="gray", full_range=True, range_tag=2, matrix=2)
         recipe = RECIPES[damage]
-        spared = replace(recipe, contaminants=_NO_DIRT, scratches=_NO_SCRATCHES)
 
         def luma() -> Iterator[NDArray[np.float32]]:
             for picture in read_frames(reel, rows, 0, reel.frame_count):
@@ -70,12 +67,10 @@ def age_for_demo(film: str | None, output: str, damage: Damage, seed: int) -> Ag
             Ffv1Writer(aged.damage, video) as damage_out,
             Ffv1Writer(aged.clean, video) as clean_out,
         ):
-            for (old, mask_HW), (clean, _) in zip(
-                age(luma(), recipe, seed), age(luma(), spared, seed), strict=True
-            ):
-                film_out.write(_grey(old))
-                clean_out.write(_grey(clean))
-                damage_out.write(Picture((mask_HW.astype(np.uint8) * 255,), _GREY))
+            for frame in age(luma(), recipe, seed):
+                film_out.write(_grey(frame.damaged_CHW))
+                clean_out.write(_grey(frame.undamaged_CHW))
+                damage_out.write(Picture((frame.mask_HW.astype(np.uint8) * 255,), _GREY))
     return aged
 
 
