@@ -23,7 +23,7 @@ class Curve:
 
 
 def histogram_svg(edges: NDArray[np.float64], log: bool, curves: Sequence[Curve]) -> str:
-    """Step curves of each one's shares; whoever has no samples is left out. All to the same height's scale."""
+    """Step curves of each one's shares; one without samples is left out. All to one scale."""
     shown = [(curve, curve.counts / curve.counts.sum()) for curve in curves if curve.counts.sum()]
     top = max((float(shares.max()) for _, shares in shown), default=1.0)
     drawn = "".join(

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.generator import age
-from degradation.recipe import RECIPES, Recipe
+from degradation.recipe import Recipe
+from degradation.recipes import RECIPES
 from models.motion import shrink
 from models.restorer import Footage, luma
 from models.shots.cuts import find_cuts
@@ -39,8 +40,8 @@ class Sample:
     """How much of each film is looked at."""
 
     rows: int = 368
-    """Frames are shrunk to this many rows; smaller ones stay. Grain and small dust depend on it, so both sides
-    should come near it."""
+    """Frames are shrunk to this many rows; smaller ones stay. Grain and small dust depend on it: films of
+    both sides should come near it."""
     frames: int = 60
     """Most frames of a shot."""
     shots: int = 6
@@ -184,15 +185,16 @@ def _grey(
 
 def _light(picture: Picture, full_range: bool) -> NDArray[np.float32]:
     """Lightness with black at 0 and white at 1, whatever range the file keeps it in."""
-    light_HW = luma(floats(picture), picture.layout.colour)
+    light_HW: NDArray[np.float32] = luma(floats(picture), picture.layout.colour)
     if full_range or picture.layout.colour == "rgb":
         return light_HW
-    return np.clip((light_HW - np.float32(16 / 255)) * np.float32(255 / 219), 0, 1)
+    expanded: NDArray[np.float32] = np.clip((light_HW - np.float32(16 / 255)) * np.float32(255 / 219), 0, 1)
+    return expanded
 
 
 def _aged(shot: list[Planes], recipe: Recipe, seed: int) -> list[Planes]:
     """Made old and rounded to 8 bit, as scans mostly are."""
-    old = (planes_CHW for planes_CHW, _ in age(shot, recipe, seed))
+    old = (frame.damaged_CHW for frame in age(shot, recipe, seed))
     return [np.rint(planes_CHW * 255).astype(np.float32) / np.float32(255) for planes_CHW in old]
 
 

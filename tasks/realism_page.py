@@ -1,4 +1,4 @@
-"""The realism report: one page, readable without anything else. Whatever has a name from outside is escaped."""
+"""The realism report: one page, readable without anything else. Names from outside are escaped."""
 
 from collections.abc import Iterable, Sequence
 from html import escape

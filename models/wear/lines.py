@@ -16,7 +16,7 @@ Float = NDArray[np.float32]
 
 # A line that is not seen for more frames than this has ended; as far as this it may move a frame, of height.
 _GAP_FRAMES = 4
-_MOVE_SHARE = 3 / 480
+_MOVE_SHARE = 6 / 480
 
 
 @dataclass
