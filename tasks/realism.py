@@ -2,11 +2,11 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from degradation.generator import age
 from degradation.recipe import Recipe
 from degradation.recipes import RECIPES
 from models.motion import shrink
-from models.restorer import Footage, luma
+from models.restorer import Colour, Footage, luma
 from models.shots.cuts import find_cuts
 from models.wear.measure import measure_wear
 from models.wear.wear import STATISTICS, Samples, Statistic, Wear, memory, overlap, spread
@@ -29,6 +29,7 @@ from tasks.sources import find_sources
 
 Planes = NDArray[np.float32]
 Kind = Literal["real", "clean", "synthetic"]
+Thing = TypeVar("Thing")
 
 # Under this overlap of two histograms (1 the same), what is made is not like what is real.
 ALIKE = 0.5
@@ -42,10 +43,14 @@ class Sample:
     rows: int = 368
     """Frames are shrunk to this many rows; smaller ones stay. Grain and small dust depend on it: films of
     both sides should come near it."""
-    frames: int = 60
+    frames: int = 48
     """Most frames of a shot."""
-    shots: int = 6
-    """Most shots of a film, spread over it."""
+    shots: int = 4
+    """Most shots of a real film, spread over it; of clean footage, it is one."""
+    footage: int = 8
+    """Most films of clean footage, spread over those that are named."""
+    clips: int = 40
+    """Most clips of a corpus."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,17 @@ def measure_aged(source: str, recipe: Recipe, seed: int, sample: Sample) -> Wear
     return sum((measure_wear(_held(_aged(shot, recipe, seed + n))) for n, shot in shots), Wear())
 
 
+def measure_clips(damaged: Iterable[NDArray[np.uint8]], sample: Sample) -> Wear:
+    """The wear of a corpus' clips, TCHW of 8 bit, grey or RGB: each is one shot."""
+    wear = Wear()
+    for clip_TCHW in islice(damaged, sample.clips):
+        colour: Colour = "grey" if clip_TCHW.shape[1] == 1 else "rgb"
+        lights = (luma(frame.astype(np.float32) / np.float32(255), colour) for frame in clip_TCHW)
+        shot = [_sized(light_HW, sample.rows) for light_HW in islice(lights, sample.frames)]
+        wear += measure_wear(_held(shot))
+    return wear
+
+
 def compare(sides: Sequence[Side]) -> list[Comparison]:
     """Every statistic of every side; real film first, together and then each."""
     real = sum((side.wear for side in sides if side.kind == "real"), Wear())
@@ -123,25 +139,35 @@ def realism(
     sample: Sample = Sample(),
     progress: Callable[[str], None] = lambda side: None,
 ) -> list[Comparison]:
-    """Measures, and writes the page and, beside it, the same as JSON. Raises RequestError, SourceError."""
-    from tasks.realism_page import realism_html  # the page knows this module's types
+    """Measures real reels, clean footage and that footage aged by recipes, and writes the report.
 
+    Raises RequestError, SourceError.
+    """
     unknown = [name for name in against if name not in RECIPES]
     if unknown:
         raise RequestError(f"{unknown[0]}: no such recipe; there are: {', '.join(RECIPES)}")
-    films, footage = find_sources(reels), find_sources(clean)
+    films, footage = find_sources(reels), _spread(find_sources(clean), sample.footage)
+    once = replace(sample, shots=1)
     sides = []
     for film in films:
         progress(film)
         sides.append(Side(Path(film).name, "real", measure_reel(film, sample)))
     progress("clean footage")
-    sides.append(Side("clean footage", "clean", sum((measure_reel(c, sample) for c in footage), Wear())))
+    sides.append(Side("clean footage", "clean", sum((measure_reel(c, once) for c in footage), Wear())))
     for name in against:
         progress(name)
-        aged = (measure_aged(c, RECIPES[name], seed + 1000 * n, sample) for n, c in enumerate(footage))
+        aged = (measure_aged(c, RECIPES[name], seed + 1000 * n, once) for n, c in enumerate(footage))
         sides.append(Side(name, "synthetic", sum(aged, Wear())))
+    return write_report(sides, output, sample)
+
+
+def write_report(sides: Sequence[Side], output: str, sample: Sample) -> list[Comparison]:
+    """Writes the page and, beside it, the same as JSON; gives back what they compare."""
+    from tasks.realism_page import realism_html  # the page knows this module's types
+
     comparisons = compare(sides)
     page = Path(output)
+    page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(realism_html(sides, comparisons))
     told = {
         "format": 1,
@@ -170,9 +196,14 @@ def _shots(source: str, sample: Sample) -> Iterator[list[Planes]]:
         cuts = find_cuts(read_looks(path, rows))
     starts, ends = [0, *(cut.end for cut in cuts)], [*(cut.start for cut in cuts), reel.frame_count]
     spans = [span for span in zip(starts, ends, strict=True) if span[1] - span[0] >= _SHORTEST_SHOT]
-    chosen = sorted(set(np.linspace(0, len(spans) - 1, min(len(spans), sample.shots)).round().astype(int)))
-    for start, end in (spans[n] for n in chosen):
+    for start, end in _spread(spans, sample.shots):
         yield list(islice(_grey(reel, rows, start, end, sample.rows), sample.frames))
+
+
+def _spread(things: Sequence[Thing], most: int) -> list[Thing]:
+    """So many of them, from first to last."""
+    places = np.linspace(0, len(things) - 1, min(len(things), most)).round().astype(int)
+    return [things[place] for place in places]
 
 
 def _grey(
@@ -180,7 +211,11 @@ def _grey(
 ) -> Iterator[NDArray[np.float32]]:
     for picture in read_frames(reel, rows, start, end):
         light_HW = _light(picture, reel.video.full_range)
-        yield shrink(light_HW, min(1.0, height / light_HW.shape[0]))[None]
+        yield _sized(light_HW, height)
+
+
+def _sized(light_HW: NDArray[np.float32], rows: int) -> Planes:
+    return shrink(light_HW, min(1.0, rows / light_HW.shape[0]))[None]
 
 
 def _light(picture: Picture, full_range: bool) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from models.wear.measure import measure_wear
 from models.wear.picture import slope
 from models.wear.wear import STATISTICS, Wear, memory, overlap, spread
 from tasks.plots import Curve, histogram_svg
-from tasks.realism import ALIKE, Side, compare
+from tasks.realism import ALIKE, Sample, Side, compare, measure_clips
 from tasks.realism_page import realism_html
 from tests.clips import footage, panning, texture
 
@@ -109,10 +109,12 @@ def test_spots_are_counted_and_sized() -> None:
         for field in range(6):
             x = int(WIDTH / 3 * (field % 3 + rng.uniform(0.2, 0.8)))
             y = int(HEIGHT / 2 * (field // 3 + rng.uniform(0.2, 0.8)))
-            cv2.circle(spots, (x, y), 4, 1.0, -1, cv2.LINE_AA)
+            cv2.circle(spots, (x, y), 4, 1.0, -1)
         pictures.append(0.7 * p + spots * (np.float32(0.95) - 0.7 * p))
     wear = measured(pictures)
-    assert wear.dirt_T.mean() == pytest.approx(6, abs=0.7)
+    assert wear.suspects_T.mean() == pytest.approx(6, abs=0.3)
+    # Discs all alike line up by accident, and pass for one thing flying: not all are believed.
+    assert 3.5 < wear.dirt_T.mean() <= 6
     # A disc of radius 4 has 9 px across; softening before the comparison adds a pixel or two.
     assert np.median(wear.diameter_N) * HEIGHT == pytest.approx(10, abs=1.5)
     assert np.median(wear.length_N) < 1.2
@@ -163,6 +165,15 @@ def test_overlap(one: list[int], other: list[int], share: float) -> None:
     assert np.isnan(overlap(np.array(one), np.array([0, 0])))
 
 
+def test_a_corpus_clip_is_measured_as_a_shot() -> None:
+    grey_TCHW = np.stack([np.rint(np.clip(p, 0, 1) * 255).astype(np.uint8)[None] for p in still(8)])
+    colour_TCHW = np.repeat(grey_TCHW, 3, axis=1)
+    wear = measure_clips([grey_TCHW, colour_TCHW], Sample(rows=120, frames=6))
+    assert wear.middle_T.size == 12
+    assert wear.middle_T[:6] == pytest.approx(wear.middle_T[6:], abs=1e-5)
+    assert np.isnan(wear.steps_T).sum() == 2
+
+
 def worn(diameter: float) -> Wear:
     return Wear(
         dirt_T=np.full(20, 5, np.float32),
@@ -191,7 +202,8 @@ def test_the_page_lists_both_sides_and_escapes_names() -> None:
     assert "<b>" not in page
     assert "<i>" not in page
     assert page.count("<svg") == len(STATISTICS)
-    assert "http" not in page and "src=" not in page
+    assert "http" not in page
+    assert "src=" not in page
 
 
 def test_a_histogram_without_samples_draws_its_axis_alone() -> None:
