@@ -112,8 +112,8 @@ class Statistic:
 
 
 STATISTICS = (
-    Statistic("defects in a frame", "", lambda w: w.dirt_T, 0.5, 500, "log"),
-    Statistic("all that stands out in a frame", "", lambda w: w.suspects_T, 0.5, 500, "log"),
+    Statistic("defects in a frame", "", lambda w: w.dirt_T, 0.5, 500, "log", 12),
+    Statistic("all that stands out in a frame", "", lambda w: w.suspects_T, 0.5, 500, "log", 12),
     Statistic("share of the frame covered", "", lambda w: w.covered_T, 1e-5, 0.1, "log"),
     Statistic("diameter of defects", "of height", lambda w: w.diameter_N, 0.002, 0.1, "log"),
     Statistic("length by breadth of defects", "", lambda w: w.length_N, 1, 12, "log"),
