@@ -6,8 +6,8 @@ from html import escape
 import numpy as np
 
 from models.wear.wear import LUMA_BINS
+from tasks.comparison import Comparison, Reading, Side, series
 from tasks.plots import Curve, histogram_svg
-from tasks.realism import Comparison, Reading, Side, series
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem;

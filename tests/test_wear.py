@@ -1,20 +1,30 @@
 """The instrument gives back what was put in, within what it can tell; the page names both sides."""
 
+import json
 from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from flows.cli import main
 from models.wear.measure import measure_wear
 from models.wear.picture import slope
 from models.wear.wear import STATISTICS, Wear, memory, overlap, spread
+from storage.master import GREY8, Ffv1Writer
+from storage.pixels import Picture
+from storage.reel import VideoFacts
+from tasks.comparison import ALIKE, Side, compare
 from tasks.plots import Curve, histogram_svg
-from tasks.realism import ALIKE, Sample, Side, compare, measure_clips
 from tasks.realism_page import realism_html
+from tasks.wear import Sample, measure_clips
 from tests.clips import footage, panning, texture
+from tests.film import CLEAN, WORN, Damage, Plan, make_film
 
+GREY_18 = VideoFacts("ffv1", "gray", 160, 120, Fraction(18), Fraction(1), 0, "progressive", True, 2, 2, 2, 2)
 HEIGHT, WIDTH = 144, 192
 Picture = NDArray[np.float32]
 
@@ -211,3 +221,24 @@ def test_the_page_lists_both_sides_and_escapes_names() -> None:
 def test_a_histogram_without_samples_draws_its_axis_alone() -> None:
     empty = Curve("none", "#fff", np.zeros(4, np.int64), filled=False)
     assert "polyline" not in histogram_svg(np.linspace(0, 1, 5), False, [empty])
+
+
+def film(path: Path, damage: Damage) -> str:
+    with Ffv1Writer(path, GREY_18) as writer:
+        for frame in make_film(3, Plan(1, (12, 12)), damage).frames:
+            writer.write(Picture((frame,), GREY8))
+    return str(path)
+
+
+def test_reels_and_recipes_are_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    real, clean = film(tmp_path / "old<1>.mkv", WORN), film(tmp_path / "new.mkv", CLEAN)
+    page = tmp_path / "out" / "page.html"
+    command = ["corpus", "realism", real, "--clean", clean, "--output", str(page), "--against"]
+    assert main([*command, "light"]) == 0
+    assert "old&lt;1&gt;.mkv" in page.read_text()
+    told = json.loads(page.with_suffix(".json").read_text())
+    assert [side["side"] for side in told["series"]] == ["old<1>.mkv", "clean footage", "light"]
+    assert {s["name"]: len(s["readings"]) for s in told["statistics"]} == {s.name: 4 for s in STATISTICS}
+    assert str(page) in capsys.readouterr().out
+    assert main([*command, "ancient"]) == 2
+    assert "ancient: no such recipe; there are: light" in capsys.readouterr().err

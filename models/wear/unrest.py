@@ -2,8 +2,8 @@
 
 Shape suffixes: H rows, W columns, T frames, B blocks, 2 is (across, down).
 
-Sources: gains along motion, as the flicker index of Roosmalen (1999) and its kin compare blocks; weave as the
-jitter index: the fast part of the accumulated global motion (`models.classical.stabilise`).
+Sources: the flicker index and the jitter index of film.md 3.2: gains over blocks along motion, and the fast
+part of the accumulated global motion (`models.classical.stabilise`).
 """
 
 import cv2
