@@ -15,7 +15,7 @@ from models.wear.measure import measure_wear
 from models.wear.picture import slope
 from models.wear.wear import STATISTICS, Wear, memory, overlap, spread
 from storage.master import GREY8, Ffv1Writer
-from storage.pixels import Picture
+from storage.pixels import Picture as Scan
 from storage.reel import VideoFacts
 from tasks.comparison import ALIKE, Side, compare
 from tasks.plots import Curve, histogram_svg
@@ -226,7 +226,7 @@ def test_a_histogram_without_samples_draws_its_axis_alone() -> None:
 def film(path: Path, damage: Damage) -> str:
     with Ffv1Writer(path, GREY_18) as writer:
         for frame in make_film(3, Plan(1, (12, 12)), damage).frames:
-            writer.write(Picture((frame,), GREY8))
+            writer.write(Scan((frame,), GREY8))
     return str(path)
 
 

@@ -162,4 +162,5 @@ def spread(series_T: Samples) -> float:
 
 
 def _sign(values: Samples) -> Samples:
-    return (values > 0).astype(np.float32)
+    """1 for bright, 0 for dark, NaN where nothing was measured."""
+    return np.where(np.isnan(values), values, values > 0).astype(np.float32)
