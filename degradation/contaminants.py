@@ -19,6 +19,7 @@ Byte = NDArray[np.uint8]
 
 _FINE = 4  # shapes are drawn this much larger and averaged down: soft, sub-pixel outlines
 _FULL = 255 // _FINE**2
+_HEAP = 0.05  # how far pieces of one heap lie apart, share of height
 
 
 @dataclass(frozen=True)
@@ -45,15 +46,17 @@ class Contaminants:
     """The least share of the light that a piece holds back; the most is all."""
     translucent: float = 0.2
     """Share that adds, takes or holds back light (dried drops, oil, dust out of focus) and does not cover."""
+    clustered: float = 0.25
+    """Share of the pieces of a frame that lie together in one place: a splash, a fold, a fingerprint."""
     bursts: float = 0.4
-    """Standard deviation of the logarithm of a frame's density: dirt comes in heaps."""
+    """Standard deviation of the logarithm of a frame's density: some frames are far dirtier."""
     probability: float = 1.0
     family: Literal["contaminants"] = "contaminants"
 
     def __post_init__(self) -> None:
         shares(spot_size=self.spot_size, blotch_size=self.blotch_size, hair_length=self.hair_length)
         shares(bright=self.bright, faintest=self.faintest, translucent=self.translucent)
-        shares(probability=self.probability)
+        shares(clustered=self.clustered, probability=self.probability)
         counts(spots=self.spots, blotches=self.blotches, hairs=self.hairs)
         counts(spot_spread=self.spot_spread, bursts=self.bursts)
 
@@ -81,9 +84,9 @@ class _Dirt:
         recipe, height = self._recipe, self._size.height
         rng = stream(self._seed, recipe.family, self._frame)
         # The mean of a log-normal number is above its median by half its variance.
-        heap = float(np.exp(rng.normal(-(recipe.bursts**2) / 2, recipe.bursts)))
+        burst = float(np.exp(rng.normal(-(recipe.bursts**2) / 2, recipe.bursts)))
         spots, blotches, hairs = rng.poisson(
-            (recipe.spots * heap, recipe.blotches * heap, recipe.hairs * heap)
+            (recipe.spots * burst, recipe.blotches * burst, recipe.hairs * burst)
         )
         diameters_px = np.concatenate(
             [
@@ -93,21 +96,30 @@ class _Dirt:
         )
         shapes = blobs(np.minimum(diameters_px, height / 3), rng)
         shapes += [_hair(height, recipe.hair_length, rng) for _ in range(hairs)]
-        lots = rng.random((len(shapes), 7)).tolist()
-        return Moment(overlays=tuple(map(self._placed, shapes, lots)))
+        places_px = self._places_px(len(shapes), rng)
+        lots = rng.random((len(shapes), 5)).tolist()
+        return Moment(overlays=tuple(map(self._placed, shapes, places_px, lots)))
 
-    def _placed(self, opacity_hw: Byte, lots: list[float]) -> Overlay:
+    def _places_px(self, count: int, rng: np.random.Generator) -> list[list[int]]:
+        """Rows and columns of the pieces' middles; some lie about one place."""
+        whole = np.array([self._size.height, self._size.width])
+        places = rng.random((count, 2)) * whole
+        heap, about = rng.random(2) * whole, rng.normal(0, _HEAP, (count, 2)) * self._size.height
+        together = rng.random((count, 1)) < self._recipe.clustered
+        near: list[list[int]] = np.rint(np.where(together, heap + about, places)).astype(int).tolist()
+        return near
+
+    def _placed(self, opacity_hw: Byte, place_px: list[int], lots: list[float]) -> Overlay:
         """Lots are numbers in [0, 1)."""
         recipe = self._recipe
         rows, columns = opacity_hw.shape
-        row = int(lots[0] * self._size.height) - rows // 2
-        column = int(lots[1] * self._size.width) - columns // 2
-        strength = rounded(recipe.faintest + (1 - recipe.faintest) * lots[2])
-        bright, clear = lots[3] < recipe.bright, lots[4] < recipe.translucent
-        tone = rounded(1 - 0.12 * lots[5] if bright else 0.12 * lots[5])
+        row, column = place_px[0] - rows // 2, place_px[1] - columns // 2
+        strength = rounded(recipe.faintest + (1 - recipe.faintest) * lots[0])
+        bright, clear = lots[1] < recipe.bright, lots[2] < recipe.translucent
+        tone = rounded(1 - 0.12 * lots[3] if bright else 0.12 * lots[3])
         if not clear:
             return Overlay(row, column, opacity_hw, strength, tone)
-        blend: Blend = "add" if bright else ("subtract" if lots[6] < 0.5 else "multiply")
+        blend: Blend = "add" if bright else ("subtract" if lots[4] < 0.5 else "multiply")
         return Overlay(row, column, opacity_hw, rounded(0.6 * strength), tone, blend)
 
 
