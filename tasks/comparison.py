@@ -40,6 +40,14 @@ class Reading:
     histogram: tuple[int, ...]
     overlap: float | None
     """With all real film together."""
+    nearest: str | None
+    """The one real film that it overlaps most, if any; of a real film, another one."""
+    nearest_overlap: float | None
+
+    @property
+    def likeness(self) -> float | None:
+        """How like it is to real film: one film's wear is enough to be like."""
+        return max((o for o in (self.overlap, self.nearest_overlap) if o is not None), default=None)
 
 
 @dataclass(frozen=True)
@@ -53,13 +61,13 @@ class Comparison:
     readings: tuple[Reading, ...]
 
     def sentences(self) -> list[str]:
-        """What synthetic sides differ from real film, and how; clean footage is no side to compare."""
+        """What synthetic sides differ from all real film, together and each, and how."""
         real = self.readings[0]
         return [
             f"{reading.side}: {self.name} {_how(reading, real)} ({_range(reading)}, real {_range(real)}; "
             f"overlap {reading.overlap:.2f})"
             for reading in self.readings
-            if reading.kind == "synthetic" and reading.overlap is not None and reading.overlap < ALIKE
+            if reading.kind == "synthetic" and reading.likeness is not None and reading.likeness < ALIKE
         ]
 
 
@@ -79,16 +87,25 @@ def series(wear: Wear) -> dict[str, float | None]:
 
 
 def _compared(statistic: Statistic, sides: Sequence[Side]) -> Comparison:
-    real = statistic.histogram(sides[0].wear)
-    readings = tuple(_reading(statistic, side, real) for side in sides)
+    counts = [statistic.histogram(side.wear) for side in sides]
+    readings = tuple(_reading(statistic, sides, counts, n) for n in range(len(sides)))
     edges = tuple(float(edge) for edge in statistic.edges())
     return Comparison(statistic.name, statistic.unit, edges, statistic.scale == "log", readings)
 
 
-def _reading(statistic: Statistic, side: Side, real: NDArray[np.int64]) -> Reading:
-    values = statistic.of(side.wear)
-    histogram = statistic.histogram(side.wear)
+def _reading(
+    statistic: Statistic, sides: Sequence[Side], counts: Sequence[NDArray[np.int64]], this: int
+) -> Reading:
+    """Of the side at place `this`; at the first place stands all real film."""
+    side, values = sides[this], statistic.of(sides[this].wear)
     low, median, high = np.percentile(values, (5, 50, 95)) if values.size else (None, None, None)
+    overlaps = {
+        other.name: _known(overlap(counts[n], counts[this]))
+        for n, other in enumerate(sides)
+        if other.kind == "real" and n not in (0, this)
+    }
+    near = [(share, name) for name, share in overlaps.items() if share is not None] if this else []
+    nearest_overlap, nearest = max(near, default=(None, None))
     return Reading(
         side.name,
         side.kind,
@@ -97,8 +114,10 @@ def _reading(statistic: Statistic, side: Side, real: NDArray[np.int64]) -> Readi
         None if low is None else float(low),
         None if median is None else float(median),
         None if high is None else float(high),
-        tuple(int(count) for count in histogram),
-        _known(overlap(real, histogram)),
+        tuple(int(count) for count in counts[this]),
+        _known(overlap(counts[0], counts[this])),
+        nearest,
+        nearest_overlap,
     )
 
 

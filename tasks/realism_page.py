@@ -25,19 +25,16 @@ _PALETTE = ("#6cf", "#fc6", "#f78", "#c9f", "#8d8", "#fff")
 def realism_html(sides: Sequence[Side], comparisons: Sequence[Comparison]) -> str:
     """The page, for a browser."""
     colours = _colours(sides)
-    sentences = [sentence for comparison in comparisons for sentence in comparison.sentences()]
+    sentences = (sentence for comparison in comparisons for sentence in comparison.sentences())
+    told = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Realism, measured</title>'
         f"<style>{_STYLE}</style><h1>Realism, measured</h1>"
         "<p>Real film and film made old, measured alike: medians, the range of nine tenths, and how far the "
-        "histograms overlap with all real film's (1 the same, 0 apart). Lengths are shares of the frame's "
-        "height. Clean footage shows what the instrument finds where nothing is.</p>"
+        "histograms overlap with all real film's (1 the same, 0 apart) and with the nearest one film's. Lengths "
+        "are shares of the frame's height. Clean footage shows what the instrument finds where nothing is.</p>"
         f"<p>{_legend(colours)}</p><h2>Where they do not overlap</h2>"
-        + (
-            "<ul>" + "".join(f"<li>{escape(s)}</li>" for s in sentences) + "</ul>"
-            if sentences
-            else "<p>Nowhere."
-        )
+        + (f"<ul>{told}</ul>" if told else "<p>Nowhere.</p>")
         + "<h2>In time</h2>"
         + _table(("", *series(sides[0].wear)), ((s.name, *series(s.wear).values()) for s in sides))
         + "<h2>Grain by brightness</h2>"
@@ -77,7 +74,7 @@ def _section(comparison: Comparison, colours: dict[str, str]) -> str:
         + histogram_svg(np.array(comparison.edges), comparison.log, curves)
         + "</div>"
         + _table(
-            ("", "samples", "mean", "5 %", "median", "95 %", "overlap"),
+            ("", "samples", "mean", "5 %", "median", "95 %", "overlap", "nearest film", ""),
             (_row(reading) for reading in comparison.readings),
         )
         + "</section>"
@@ -93,6 +90,8 @@ def _row(reading: Reading) -> tuple[object, ...]:
         reading.median,
         reading.high,
         reading.overlap,
+        reading.nearest,
+        reading.nearest_overlap,
     )
 
 
