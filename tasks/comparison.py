@@ -14,6 +14,9 @@ Kind = Literal["real", "clean", "synthetic"]
 ALIKE = 0.5
 """Under this overlap of two histograms (1 the same, 0 apart), what is made is not like what is real."""
 
+_FEWEST = 20
+"""Of samples on either side, for a histogram to say something."""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -39,7 +42,7 @@ class Reading:
     """95th percentile."""
     histogram: tuple[int, ...]
     overlap: float | None
-    """With all real film together."""
+    """With all real film together; None where either has too few samples."""
     nearest: str | None
     """The one real film that it overlaps most, if any; of a real film, another one."""
     nearest_overlap: float | None
@@ -63,11 +66,14 @@ class Comparison:
     def sentences(self) -> list[str]:
         """What synthetic sides differ from all real film, together and each, and how."""
         real = self.readings[0]
+        made = [reading for reading in self.readings if reading.kind == "synthetic"]
+        if real.count < _FEWEST <= max((reading.count for reading in made), default=0):
+            return [f"{self.name}: too little of it in the real film to compare ({_samples(real.count)})"]
         return [
-            f"{reading.side}: {self.name} {_how(reading, real)} ({_range(reading)}, real {_range(real)}; "
-            f"overlap {reading.overlap:.2f})"
-            for reading in self.readings
-            if reading.kind == "synthetic" and reading.likeness is not None and reading.likeness < ALIKE
+            f"{reading.side}: {self.name} {_how(reading, real)}: {_range(reading)}, "
+            f"real film {_range(real)}; overlap {reading.likeness:.2f}"
+            for reading in made
+            if reading.likeness is not None and reading.likeness < ALIKE
         ]
 
 
@@ -100,7 +106,7 @@ def _reading(
     side, values = sides[this], statistic.of(sides[this].wear)
     low, median, high = np.percentile(values, (5, 50, 95)) if values.size else (None, None, None)
     overlaps = {
-        other.name: _known(overlap(counts[n], counts[this]))
+        other.name: _shared(counts[n], counts[this])
         for n, other in enumerate(sides)
         if other.kind == "real" and n not in (0, this)
     }
@@ -115,15 +121,21 @@ def _reading(
         None if median is None else float(median),
         None if high is None else float(high),
         tuple(int(count) for count in counts[this]),
-        _known(overlap(counts[0], counts[this])),
+        _shared(counts[0], counts[this]),
         nearest,
         nearest_overlap,
     )
 
 
+def _shared(one: NDArray[np.int64], other: NDArray[np.int64]) -> float | None:
+    return _known(overlap(one, other)) if min(one.sum(), other.sum()) >= _FEWEST else None
+
+
 def _how(reading: Reading, real: Reading) -> str:
     low, median, high = reading.low or 0.0, reading.median or 0.0, reading.high or 0.0
     real_low, real_median, real_high = real.low or 0.0, real.median or 0.0, real.high or 0.0
+    if low < real_low and high > real_high:
+        return "varies too much"
     if low > real_median or median > real_high:
         return "is too high"
     if high < real_median or median < real_low:
@@ -131,10 +143,14 @@ def _how(reading: Reading, real: Reading) -> str:
     return "varies too little" if high - low < real_high - real_low else "varies too much"
 
 
+def _samples(count: int) -> str:
+    return {0: "none", 1: "1 sample"}.get(count, f"{count} samples")
+
+
 def _range(reading: Reading) -> str:
     if reading.median is None:
         return "none"
-    return f"{reading.median:.3g}, {reading.low:.3g} to {reading.high:.3g}"
+    return f"{reading.median:.3g} ({reading.low:.3g} to {reading.high:.3g})"
 
 
 def _known(value: float) -> float | None:

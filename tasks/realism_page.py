@@ -10,13 +10,13 @@ from tasks.comparison import Comparison, Reading, Side, series
 from tasks.plots import Curve, histogram_svg
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem;
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 84rem; padding: 0 1rem;
        color: #ddd; background: #181818 }
-section { display: flex; gap: 2rem; flex-wrap: wrap; border-top: 1px solid #333; padding-top: .8rem }
+section { display: flex; gap: 2rem; border-top: 1px solid #333; padding-top: .8rem }
 table { border-collapse: collapse; margin: .3rem 0 1rem } td, th { padding: .05rem .8rem .05rem 0;
        text-align: right; font-size: 13px } td:first-child, th:first-child { text-align: left }
 th { color: #999; font-weight: normal } h1, h2, h3 { font-weight: 500 } h3 { margin: .2rem 0 }
-.low { color: #e88 } svg { display: block }
+svg { display: block }
 """
 _REAL, _CLEAN = "#9a9a9a", "#5a7"
 _PALETTE = ("#6cf", "#fc6", "#f78", "#c9f", "#8d8", "#fff")
@@ -31,8 +31,8 @@ def realism_html(sides: Sequence[Side], comparisons: Sequence[Comparison]) -> st
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>Realism, measured</title>'
         f"<style>{_STYLE}</style><h1>Realism, measured</h1>"
         "<p>Real film and film made old, measured alike: medians, the range of nine tenths, and how far the "
-        "histograms overlap with all real film's (1 the same, 0 apart) and with the nearest one film's. Lengths "
-        "are shares of the frame's height. Clean footage shows what the instrument finds where nothing is.</p>"
+        "histograms overlap with all real film's and with the nearest one film's (1 the same, 0 apart). "
+        "Lengths are shares of the frame's height. Clean footage shows what is found where nothing is.</p>"
         f"<p>{_legend(colours)}</p><h2>Where they do not overlap</h2>"
         + (f"<ul>{told}</ul>" if told else "<p>Nowhere.</p>")
         + "<h2>In time</h2>"

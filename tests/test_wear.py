@@ -17,7 +17,7 @@ from models.wear.wear import STATISTICS, Wear, memory, overlap, spread
 from storage.master import GREY8, Ffv1Writer
 from storage.pixels import Picture as Scan
 from storage.reel import VideoFacts
-from tasks.comparison import ALIKE, Side, compare
+from tasks.comparison import Side, compare
 from tasks.plots import Curve, histogram_svg
 from tasks.realism_page import realism_html
 from tasks.wear import Sample, measure_clips
@@ -195,15 +195,30 @@ def worn(diameter: float) -> Wear:
 
 
 def test_what_does_not_overlap_is_said() -> None:
-    comparisons = compare([Side("a.mkv", "real", worn(0.01)), Side("crude", "synthetic", worn(0.05))])
+    scratched = Wear(line_width_S=np.full(30, 0.004, np.float32))
+    comparisons = compare(
+        [Side("a.mkv", "real", worn(0.01)), Side("crude", "synthetic", worn(0.05) + scratched)]
+    )
     sentences = [sentence for comparison in comparisons for sentence in comparison.sentences()]
-    assert len(sentences) == 1
-    assert sentences[0].startswith("crude: diameter of defects is too high (0.05, 0.05 to 0.05, real 0.01")
+    assert sentences == [
+        "crude: diameter of defects is too high: 0.05 (0.05 to 0.05), real film 0.01 (0.01 to 0.01); "
+        "overlap 0.00",
+        "width of scratches: too little of it in the real film to compare (none)",
+    ]
     sizes = next(c for c in comparisons if c.name == "diameter of defects")
     assert [reading.side for reading in sizes.readings] == ["all real film", "a.mkv", "crude"]
-    assert sizes.readings[2].overlap == 0.0 < ALIKE
+    assert [reading.nearest for reading in sizes.readings] == [None, None, "a.mkv"]
     unknown = next(c for c in comparisons if c.name == "grain")
     assert unknown.readings[1].median is None
+
+
+def test_one_real_film_is_enough_to_be_like() -> None:
+    films = [Side("a", "real", worn(0.005)), Side("b", "real", worn(0.01)), Side("c", "real", worn(0.05))]
+    sizes = next(c for c in compare([*films, Side("made", "synthetic", worn(0.01))]) if "diameter" in c.name)
+    made = sizes.readings[-1]
+    assert made.overlap == pytest.approx(1 / 3)
+    assert (made.nearest, made.nearest_overlap) == ("b", 1.0)
+    assert sizes.sentences() == []
 
 
 def test_the_page_lists_both_sides_and_escapes_names() -> None:
