@@ -10,7 +10,7 @@ from tasks.comparison import Comparison, Reading, Side, series
 from tasks.plots import Curve, histogram_svg
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 84rem; padding: 0 1rem;
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 96rem; padding: 0 1rem;
        color: #ddd; background: #181818 }
 section { display: flex; gap: 2rem; border-top: 1px solid #333; padding-top: .8rem }
 table { border-collapse: collapse; margin: .3rem 0 1rem } td, th { padding: .05rem .8rem .05rem 0;
