@@ -45,7 +45,7 @@ class Contaminants:
     bright: float = 0.5
     """Share of contaminants that are white (dirt on the negative) and not black (dirt on the print)."""
     one_sided: float = 0.3
-    """How far a clip's share of white may lie from that: some prints come of a dirty negative, some do not."""
+    """How far a clip's share of white may lie from that: some come of a dirty negative, some do not."""
     faintest: float = 0.08
     """The least share of the light that a piece holds back; the most is all, and most are faint."""
     translucent: float = 0.2
