@@ -13,8 +13,10 @@ Command = Callable[[str, Any, str], argparse.ArgumentParser]
 _DONE, _FAILED = 0, 1
 
 
-def add_commands(command: Command, common: argparse.ArgumentParser, workers: Callable[[str], int]) -> None:
-    """common: options of every command. workers: reads how many."""
+def add_commands(
+    command: Command, corpus: Any, common: argparse.ArgumentParser, workers: Callable[[str], int]
+) -> None:
+    """corpus: where `corpus ...` commands go. common: options of every command. workers: reads how many."""
     sub = command("synthesize", _synthesize, "cut clips from clean films and make them old, with masks")
     sub.add_argument(
         "sources", nargs="+", metavar="SOURCE", help="files, sequences, directories, globs, URIs, .txt lists"
@@ -32,15 +34,12 @@ def add_commands(command: Command, common: argparse.ArgumentParser, workers: Cal
     )
     sub.add_argument("--colour", action="store_true", help="three channels; else one, lightness")
     _engine_options(sub, workers)
-    inner = command("corpus", None, "tell of a corpus, check it, or make it again").add_subparsers(
-        dest="action", required=True
-    )
     for name, run, text in (
         ("show", _show, "tell what a corpus holds"),
         ("verify", _verify, "check every digest and mask, and that no film is in two splits"),
         ("rebuild", _rebuild, "make a corpus again from its own record, to the same bytes"),
     ):
-        sub = inner.add_parser(name, parents=[common], help=text, description=text)
+        sub = corpus.add_parser(name, parents=[common], help=text, description=text)
         sub.set_defaults(run=run)
         sub.add_argument("corpus", metavar="CORPUS", help="its folder in the vault, or a URI")
         if name != "show":
