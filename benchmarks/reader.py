@@ -2,19 +2,18 @@
 
 python -m benchmarks.reader [CORPUS]    without one, a small one is made
 
-A window is 7 frames of 128x128 in four streams: damaged, undamaged, target, masks. Rates are told by the wall's
-clock and by the second of processor time, of all processes together: the latter is the rate of one free core.
+A window is 7 frames of 128x128 in four streams: damaged, undamaged, target, masks. Rates are told by the
+wall's clock and by the second of processor time, of all processes together: the latter is the rate of one free
+core.
 WebDataset reads the same windows of the same clips from tars, in the tars' order; Answerprint in any order.
 """
 
 import io
-import itertools
 import sys
 import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +63,9 @@ def main() -> int:
         ):
             tars, size = _tars(Path(name, title), corpus, windows, write)
             of_it = _Sampled(windows, read)
-            _told(f"{title} ({size / 1e6:.0f} MB)", lambda workers, t=tars, s=of_it: _webdataset(t, s, workers))
+            _told(
+                f"{title} ({size / 1e6:.0f} MB)", lambda workers, t=tars, s=of_it: _webdataset(t, s, workers)
+            )
     used = max(_training(bf16) for bf16 in (True, False))
     print(f"read in one process over used by training: {rate / used:.1f} (floor {_LEAST_RATIO:.0f})")
     return int(rate / used < _LEAST_RATIO)
@@ -161,7 +162,9 @@ def _split(shards: Iterable[Any]) -> Iterator[Any]:
 class _Sampled:
     """A sample's window, the very one that `Windows` takes of the clip in its first epoch, flips apart."""
 
-    def __init__(self, windows: Windows, read: Callable[[Sample, str, tuple[int, ...], slice, Any], Bytes]) -> None:
+    def __init__(
+        self, windows: Windows, read: Callable[[Sample, str, tuple[int, ...], slice, Any], Bytes]
+    ) -> None:
         self._windows, self._read = windows, read
 
     def __call__(self, sample: Sample) -> Window:
@@ -248,7 +251,10 @@ def _training(bf16: bool) -> float:
         steps.step()
         steps.zero_grad()
     rate = _STEPS * _BATCH / (time.perf_counter() - started)
-    print(f"  reweave trains on {rate:.2f} windows/s, {_THREADS} threads, {'bf16' if bf16 else 'fp32'}", flush=True)
+    print(
+        f"  reweave trains on {rate:.2f} windows/s, {_THREADS} threads, {'bf16' if bf16 else 'fp32'}",
+        flush=True,
+    )
     return rate
 
 

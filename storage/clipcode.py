@@ -77,7 +77,7 @@ def decode(
     size_CHW: what the clip must be; nothing larger is decoded. Raises VaultError where the bytes are not such
     a clip, are damaged in what was asked for, or hold too few frames, or the crop does not fit.
     """
-    channels, height, width = size_CHW
+    _, height, width = size_CHW
     crop = crop or Crop(0, 0, height, width)
     within = 0 <= crop.top <= height - crop.height and 0 <= crop.left <= width - crop.width
     if not within or min(crop.height, crop.width) < 1 or first < 0:

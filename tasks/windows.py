@@ -28,6 +28,7 @@ Mode = Literal["stored", "fresh"]
 Place = tuple[int, int]
 """(epoch, number of the item in it)."""
 
+_SHOWN: tuple[Stream, ...] = ("damaged", "undamaged", "target")
 # Each holds a file and its table of contents, some 100 KB.
 _OPEN_SHARDS = 32
 
@@ -93,8 +94,8 @@ class Windows(Dataset[Window]):
         for row in rows:
             if row["frames"] < config.frames or min(row["height"], row["width"]) < config.crop_px:
                 raise StorageError(
-                    f"{corpus}: clip {row['clip']} has {row['frames']} frames of {row['width']}x{row['height']}, "
-                    f"too little for windows of {config.frames} frames of {config.crop_px}x{config.crop_px}"
+                    f"{corpus}: clip {row['clip']} has {row['frames']} frames of {row['width']}x"
+                    f"{row['height']}, too little for windows of {config.frames} frames of {config.crop_px}x{config.crop_px}"
                 )
         if len({row["channels"] for row in rows}) > 1:
             raise StorageError(f"{corpus}: has grey clips and coloured ones, which do not fit into one batch")
@@ -125,19 +126,17 @@ class Windows(Dataset[Window]):
 
     def _stored(self, clip: "_Clip", rng: np.random.Generator) -> list[Bytes]:
         frames = self.config.frames
-        shard = self._shard(clip.shard)
         first = int(rng.integers(0, clip.frames - frames + 1))
-        masks = shard.streams(clip.row, ("masks",), first, frames)["masks"]
+        coded = self._shard(clip.shard).coded(clip.row, ("masks", *_SHOWN))
+        masks = coded.decoded(("masks",), first, frames)["masks"]
         crop = self._crop(masks, rng)
-        wanted: tuple[Stream, ...] = ("damaged", "undamaged", "target")
-        found = shard.streams(clip.row, wanted, first, frames, crop)
-        return [*(found[name] for name in wanted), _cut(masks, crop)]
+        return [*coded.decoded(_SHOWN, first, frames, crop).values(), _cut(masks, crop)]
 
     def _fresh(self, clip: "_Clip", rng: np.random.Generator) -> list[Bytes]:
         """Old age swallows frames now and then: what is missing at the clip's end is taken from it
         backwards."""
         frames = self.config.frames
-        clean_TCHW = self._shard(clip.shard).streams(clip.row, ("clean",))["clean"]
+        clean_TCHW = self._shard(clip.shard).coded(clip.row, ("clean",)).decoded(("clean",))["clean"]
         first = int(rng.integers(0, max(0, len(clean_TCHW) - frames) + 1))
         given = (
             frame_CHW.astype(np.float32) / np.float32(255)
@@ -147,8 +146,8 @@ class Windows(Dataset[Window]):
         aged = list(islice(age(given, self.config.recipe, seed), frames))
         if len(aged) < frames:
             raise StorageError(
-                f"{self._corpus.uri}: clip {clip.clip} is too short for recipe {self.config.recipe.name}, which "
-                f"made {len(aged)} frames of {len(clean_TCHW)}; give longer clips"
+                f"{self._corpus.uri}: clip {clip.clip} is too short for recipe {self.config.recipe.name}, "
+                f"which made {len(aged)} frames of {len(clean_TCHW)}; give longer clips"
             )
         masks = np.zeros((frames, 1, clip.height, clip.width), np.uint8)
         for frame, mask_1HW in zip(aged, masks, strict=True):
@@ -243,9 +242,9 @@ class Shuffle:
 class Feeder:
     """Batches of windows without end, the same whatever the number of workers.
 
-        for batch in feeder:
-            ...
-            save(feeder.state())    # of what was used up to this batch, and with it
+    for batch in feeder:
+        ...
+        save(feeder.state())    # of what was used up to this batch, and with it
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Coded clips come back bit for bit, the same on every machine, and what is broken or too large is refused."""
+"""Coded clips come back bit for bit, the same each time, and what is broken or too large is refused."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Training sees the same windows in the same order, whoever reads them and however often it is interrupted."""
+"""Training sees the same windows in the same order, whoever reads them, however often it is interrupted."""
 
 import json
 import pickle
@@ -37,7 +37,9 @@ def found_in(window, clip):
     frames, _, height, width = window.damaged.shape
     for first in range(len(clip.damaged_TCHW) - frames + 1):
         views = np.lib.stride_tricks.sliding_window_view(clip.damaged_TCHW[first, 0], (height, width))
-        for top, left in zip(*(views == window.damaged[0, 0].numpy()).all(axis=(2, 3)).nonzero(), strict=True):
+        for top, left in zip(
+            *(views == window.damaged[0, 0].numpy()).all(axis=(2, 3)).nonzero(), strict=True
+        ):
             cut = np.s_[first : first + frames, :, top : top + height, left : left + width]
             masks_T1HW = clip.masks_THW[:, None]
             whole = (clip.damaged_TCHW, clip.undamaged_TCHW, clip.target_TCHW, masks_T1HW)
@@ -213,7 +215,9 @@ def test_colour_is_read_and_aged(tmp_path):
 def test_a_broken_clip_is_told_by_name(tmp_path):
     corpus = write_corpus(tmp_path, CLIPS[:1])
     write_shard(tmp_path / "shard-00000.parquet", [{**make_row(CLIPS[0], 0), "damaged": b"x"}])
-    with pytest.raises(StorageError, match=r"shard-00000.parquet: row 0, damaged: a coded clip cannot be read"):
+    with pytest.raises(
+        StorageError, match=r"shard-00000.parquet: row 0, damaged: a coded clip cannot be read"
+    ):
         Windows(corpus, SMALL)[0, 0]
 
 
