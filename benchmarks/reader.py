@@ -3,9 +3,8 @@
 python -m benchmarks.reader [CORPUS]    without one, a small one is made
 
 A window is 7 frames of 128x128 in four streams: damaged, undamaged, target, masks. Rates are told by the
-wall's clock and by the second of processor time, of all processes together: the latter is the rate of one free
-core.
-WebDataset reads the same windows of the same clips from tars, in the tars' order; Answerprint in any order.
+clock on the wall and by the second of processor time of all processes: the latter is that of one free core.
+WebDataset reads the same windows of the same clips from tars, in the order of the tars; Answerprint in any.
 """
 
 import io

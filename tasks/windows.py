@@ -93,9 +93,10 @@ class Windows(Dataset[Window]):
             raise StorageError(f"{corpus}: has no clips for {config.split}")
         for row in rows:
             if row["frames"] < config.frames or min(row["height"], row["width"]) < config.crop_px:
+                needed = f"{config.frames} frames of {config.crop_px}x{config.crop_px}"
                 raise StorageError(
                     f"{corpus}: clip {row['clip']} has {row['frames']} frames of {row['width']}x"
-                    f"{row['height']}, too little for windows of {config.frames} frames of {config.crop_px}x{config.crop_px}"
+                    f"{row['height']}, too little for windows of {needed}"
                 )
         if len({row["channels"] for row in rows}) > 1:
             raise StorageError(f"{corpus}: has grey clips and coloured ones, which do not fit into one batch")
