@@ -38,7 +38,7 @@ Bytes = NDArray[np.uint8]
 Sample = dict[str, Any]
 
 _CLIPS, _FRAMES, _SIDE_PX = 64, 12, 256
-_BATCH, _THREADS, _SECONDS, _STEPS = 4, 2, 8.0, 6
+_BATCH, _THREADS, _SECONDS, _STEPS = 4, 2, 6.0, 4
 _LEAST_RATIO = 1.0
 _STREAMS = ("damaged", "undamaged", "target", "masks")
 _PLANES = {"damaged": 0, "damage": 0, "target": 0, "masks": 1}

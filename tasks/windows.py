@@ -270,6 +270,7 @@ class Feeder:
         return self._shuffle.state_dict()
 
     def __iter__(self) -> Iterator[Window]:
+        """Raises StorageError where a clip cannot be read."""
         loader = DataLoader(
             self._windows,
             batch_sampler=_batches(self._shuffle, self._batch_items),
@@ -280,14 +281,20 @@ class Feeder:
             # Without one of its own it would draw from the generator that training draws from.
             generator=torch.Generator(),
         )
-        for batch in loader:
-            self._shuffle.use(self._batch_items)
-            yield Window(*batch)
+        try:
+            for batch in loader:
+                self._shuffle.use(self._batch_items)
+                yield batch
+        except StorageError as error:
+            # From a worker it comes with a traceback written into it, the line that was meant last.
+            kind = type(error)
+            told = str(error).splitlines()[-1].removeprefix(f"{kind.__module__}.{kind.__qualname__}: ")
+            raise kind(told) from error
 
 
 def _leave_at_once(_: int) -> None:
-    """A worker that is told to go is not to take its libraries down: one in twenty that read from S3 aborted
-    over threads still at work."""
+    """A worker that is told to go is not to take its libraries down: one in twenty that read from S3
+    aborted over threads still at work."""
     atexit.register(os._exit, 0)
 
 

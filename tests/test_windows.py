@@ -212,13 +212,14 @@ def test_colour_is_read_and_aged(tmp_path):
         assert [stream.shape[1] for stream in window] == [3, 3, 3, 1]
 
 
-def test_a_broken_clip_is_told_by_name(tmp_path):
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_broken_clip_is_told_by_name_in_one_line(workers, tmp_path):
     corpus = write_corpus(tmp_path, CLIPS[:1])
     write_shard(tmp_path / "shard-00000.parquet", [{**make_row(CLIPS[0], 0), "damaged": b"x"}])
-    with pytest.raises(
-        StorageError, match=r"shard-00000.parquet: row 0, damaged: a coded clip cannot be read"
-    ):
-        Windows(corpus, SMALL)[0, 0]
+    wanted = r"^/\S*shard-00000\.parquet: row 0, damaged: a coded clip cannot be read: .*$"
+    with pytest.raises(StorageError, match=wanted) as told:
+        next(iter(Feeder(Windows(corpus, SMALL), 1, workers)))
+    assert "\n" not in str(told.value)
 
 
 @pytest.mark.parametrize(
