@@ -2,12 +2,16 @@
 
 import json
 import pickle
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import count, islice
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from degradation.family import Moment
+from degradation.recipe import Recipe
 from degradation.recipes import HEAVY
 from storage.corpus import write_shard
 from storage.errors import StorageError
@@ -112,11 +116,33 @@ def test_fresh_damage_is_laid_on_the_clean_clip(corpus):
     assert marked
 
 
-def test_fresh_damage_lasts_to_a_short_clip_s_end(tmp_path):
-    """Clips without a frame to spare, in a recipe's hands."""
-    clips = [make_clip(n, frames=4, faded=False) for n in range(4)]
-    windows = Windows(write_corpus(tmp_path, clips), changed(mode="fresh", recipe=HEAVY))
-    assert all(len(windows[0, n].damaged) == 4 for n in range(4))
+@dataclass(frozen=True)
+class Losing:
+    """Loses a frame before some."""
+
+    before: tuple[int, ...]
+    family = "losing"
+    probability = 1.0
+
+    def scaled(self, severity):
+        return self
+
+    def begin(self, size, seed):
+        frames = count()
+        return SimpleNamespace(next=lambda: Moment(lost_frames=int(next(frames) in self.before)))
+
+
+def test_what_old_age_swallows_is_made_up_from_the_clip_s_end(tmp_path):
+    """4 frames of 4, of which the second is missing."""
+    clips = [make_clip(n, frames=4, faded=False) for n in range(2)]
+    recipe = Recipe("losing", (Losing((1,)),))
+    config = changed(mode="fresh", recipe=recipe, crop_px=40, flips=False)
+    corpus = write_corpus(tmp_path, clips)
+    shown = Windows(corpus, config)[0, 1].target.numpy()
+    wanted = clips[1].clean_TCHW[[0, 2, 3, 2]]
+    assert any(np.array_equal(shown, wanted[..., left : left + 40]) for left in range(9))
+    with pytest.raises(StorageError, match="too short for recipe losing"):
+        Windows(corpus, replace(config, recipe=Recipe("losing", (Losing(tuple(range(9))),))))[0, 1]
 
 
 def ran(feeder, batches):
