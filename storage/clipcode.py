@@ -112,7 +112,7 @@ def _frames(decoder: Decoder, size_CHW: tuple[int, int, int], first: int, crop: 
         picture = unpacker.picture(decoded.frame)
         if decoded.corrupt or decoded.pts != number * _FRAME_MS:
             raise ValueError(f"frame {number} is damaged or missing")
-        if (picture.layout.name, picture.height, picture.width) != (_PIX_FMTS[channels], height, width):
+        if (picture.layout.name, picture.height, picture.width) != (_PIX_FMTS.get(channels), height, width):
             raise ValueError(f"frame {number} has another size or format")
         planes = np.stack([plane[rows, columns] for plane in picture.planes])
         yield cast(Bytes, planes[_RGB_FROM_GBR] if channels == 3 else planes)

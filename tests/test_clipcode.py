@@ -163,3 +163,9 @@ def test_what_is_no_clip_is_not_coded(frames):
 def test_what_lies_outside_is_refused(first, crop):
     with pytest.raises(VaultError):
         decode(GOOD, (1, 48, 64), first, None, crop)
+
+
+@pytest.mark.parametrize("size", [(2, 48, 64), (0, 48, 64), (1, 0, 64), (1, -48, 64)], ids=str)
+def test_a_size_that_no_clip_has_is_refused(size):
+    with pytest.raises(VaultError):
+        decode(GOOD, size)
