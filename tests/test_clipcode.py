@@ -91,7 +91,10 @@ def other_film(codec, pix_fmt, width, height, container="matroska", streams=1):
         for stream in added:
             stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         for stream in added:
-            out.mux([*stream.encode(av.VideoFrame(width, height, pix_fmt)), *stream.encode(None)])
+            frame = av.VideoFrame(width, height, pix_fmt)  # of whatever the memory held
+            for plane in frame.planes:
+                plane.update(bytes(plane.buffer_size))
+            out.mux([*stream.encode(frame), *stream.encode(None)])
     return file.getvalue()
 
 
