@@ -77,7 +77,7 @@ def decode(
     size_CHW: what the clip must be; nothing larger is decoded. Raises VaultError where the bytes are not such
     a clip, are damaged in what was asked for, or hold too few frames, or the crop does not fit.
     """
-    channels, height, width = size_CHW
+    _, height, width = size_CHW
     crop = crop or Crop(0, 0, height, width)
     within = 0 <= crop.top <= height - crop.height and 0 <= crop.left <= width - crop.width
     if not within or min(crop.height, crop.width) < 1 or first < 0:
@@ -112,7 +112,7 @@ def _frames(decoder: Decoder, size_CHW: tuple[int, int, int], first: int, crop: 
         picture = unpacker.picture(decoded.frame)
         if decoded.corrupt or decoded.pts != number * _FRAME_MS:
             raise ValueError(f"frame {number} is damaged or missing")
-        if (picture.layout.name, picture.height, picture.width) != (_PIX_FMTS[channels], height, width):
+        if (picture.layout.name, picture.height, picture.width) != (_PIX_FMTS.get(channels), height, width):
             raise ValueError(f"frame {number} has another size or format")
         planes = np.stack([plane[rows, columns] for plane in picture.planes])
         yield cast(Bytes, planes[_RGB_FROM_GBR] if channels == 3 else planes)

@@ -1,4 +1,4 @@
-"""Coded clips come back bit for bit, the same on every machine, and what is broken or too large is refused."""
+"""Coded clips come back bit for bit, the same each time, and what is broken or too large is refused."""
 
 import hashlib
 import io
@@ -91,7 +91,10 @@ def other_film(codec, pix_fmt, width, height, container="matroska", streams=1):
         for stream in added:
             stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         for stream in added:
-            out.mux([*stream.encode(av.VideoFrame(width, height, pix_fmt)), *stream.encode(None)])
+            frame = av.VideoFrame(width, height, pix_fmt)  # of whatever the memory held
+            for plane in frame.planes:
+                plane.update(bytes(plane.buffer_size))
+            out.mux([*stream.encode(frame), *stream.encode(None)])
     return file.getvalue()
 
 
@@ -163,3 +166,9 @@ def test_what_is_no_clip_is_not_coded(frames):
 def test_what_lies_outside_is_refused(first, crop):
     with pytest.raises(VaultError):
         decode(GOOD, (1, 48, 64), first, None, crop)
+
+
+@pytest.mark.parametrize("size", [(2, 48, 64), (0, 48, 64), (1, 0, 64), (1, -48, 64)], ids=str)
+def test_a_size_that_no_clip_has_is_refused(size):
+    with pytest.raises(VaultError):
+        decode(GOOD, size)

@@ -64,6 +64,78 @@ finished_at: string not null
 -- schema metadata --
 table: 'ledger'
 schema_version: '1'""",
+    "CLIPS": """\
+clip: string not null
+split: string not null
+film: string not null
+source: string not null
+start_frame: int64 not null
+step: int32 not null
+frames: int32 not null
+scale: string not null
+top: int32 not null
+left: int32 not null
+flip: bool not null
+height: int32 not null
+width: int32 not null
+channels: int32 not null
+kind: string not null
+lookalike: string
+recipe: string not null
+recipe_sha256: string not null
+seed: int64 not null
+severity: double not null
+families: list<item: string> not null
+  child 0, item: string
+events: list<item: string> not null
+  child 0, item: string
+pixels_sha256: string not null
+damaged_share: double not null
+codec: string not null
+clean: binary not null
+target: binary
+damage: binary not null
+damaged: binary not null
+masks: binary not null
+-- schema metadata --
+table: 'clips'
+schema_version: '1'""",
+    "MANIFEST": """\
+clip: string
+split: string
+film: string
+source: string
+start_frame: int64
+step: int32
+frames: int32
+scale: string
+top: int32
+left: int32
+flip: bool
+height: int32
+width: int32
+channels: int32
+kind: string
+lookalike: string
+recipe: string
+recipe_sha256: string
+seed: int64
+severity: double
+families: list<item: string>
+  child 0, item: string
+events: list<item: string>
+  child 0, item: string
+pixels_sha256: string
+damaged_share: double
+codec: string
+shard: string
+row: int32
+shard_sha256: string
+status: string not null
+reason: string not null
+-- schema metadata --
+table: 'manifest'
+schema_version: '1'""",
 }
 ROW = {"frame": 0, "pts": 7, "keyframe": True, "md5": "x", "shown": 0, "damage": ""}
 SHOT = {"shot": 1, "start": 0, "end": 9, "kind": "shot", "certainty": 0.5, "detectors": ["blocks", "hash"]}
