@@ -405,7 +405,7 @@ BAD = {
     "name": (["{film}", "--vault", "{dir}/v", "--name", "a/b"], USAGE, "--name a/b"),
     "recipe": (["{film}", "--vault", "{dir}/v", "--name", "x", "--recipe", "no"], USAGE, "no such"),
     "recipe file": (
-        ["{film}", "--vault", "{dir}/v", "--name", "x", "--recipe", "{dir}/bad.json"], USAGE, "families.0.spot"
+        ["{film}", "--vault", "{dir}/v", "--name", "x", "--recipe", "{dir}/bad.json"], USAGE, "s.0.spot"
     ),
     "no recipe file": (
         ["{film}", "--vault", "{dir}/v", "--name", "x", "--recipe", "{dir}/no.json"], USAGE, "No such"
