@@ -14,18 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.contaminants import blob, drawn
-from degradation.exact import noise, rounded, stream
+from degradation.exact import Float, noise, rounded, stream
 from degradation.sheets import LINES, Byte, Kind, Sheet
 
 HEIGHT, WIDTH = 600, 800
-EACH = 6
+EACH = 4
 """Sheets of one kind. Cut, turned and thickened, each serves for many frames."""
 Dark = NDArray[np.uint8]
 Random = np.random.Generator
 
 
 class Drawings:
-    """Our own set of templates, drawn when asked for; 72 of them take 35 MB once all are."""
+    """Our own set of templates, drawn when asked for; 48 of them take 23 MB once all are."""
 
     sha256 = ""
 
@@ -43,14 +43,21 @@ def _sheet(kind: Kind, number: int) -> Sheet:
     dark_HW = np.zeros((HEIGHT, WIDTH), np.uint8)
     _DRAWN[kind](dark_HW, rng)
     soft_HW = cv2.GaussianBlur(dark_HW, (3, 3), rounded(rng.uniform(0.4, 0.8))).astype(np.float32)
-    # Matter is never even: what light comes through differs by grains, and by patches.
-    uneven_HW = 1 + np.float32(0.1) * noise(HEIGHT, WIDTH, rng, 1.0)
-    uneven_HW += np.float32(0.12) * noise(HEIGHT, WIDTH, rng, 6.0)
-    soft_HW *= np.clip(uneven_HW, 0.5, 1.3)
-    ground_HW = 252 + np.clip(noise(HEIGHT, WIDTH, rng, 0.6), -3, 3)
+    uneven_HW, ground_HW = _matter()
+    soft_HW *= np.roll(uneven_HW, rng.integers(0, HEIGHT, 2), (0, 1))
     grey_HW = np.clip(np.rint(ground_HW - soft_HW), 0, 255).astype(np.uint8)
     grey_HW.flags.writeable = False
     return Sheet.of(kind, grey_HW)
+
+
+@lru_cache(1)
+def _matter() -> tuple[Float, Float]:
+    """How much of the light marks hold back, and the ground's level. Matter is never even: it differs by
+    grains, and by patches."""
+    rng = stream(0, "matter")
+    uneven_HW = 1 + np.float32(0.1) * noise(HEIGHT, WIDTH, rng, 1.0)
+    uneven_HW += np.float32(0.12) * noise(HEIGHT, WIDTH, rng, 6.0)
+    return np.clip(uneven_HW, 0.5, 1.3), 252 + np.clip(noise(HEIGHT, WIDTH, rng, 0.6), -3, 3)
 
 
 def _put(dark_HW: Dark, shape_hw: Byte, row: float, column: float, density: float) -> None:
@@ -86,7 +93,9 @@ def _thread(rng: Random, length_px: float, curl: float, thickness_px: float, hea
     """A line whose direction wanders; its thickness is a little uneven."""
     count = max(12, int(length_px / 4))
     turns = np.convolve(rng.normal(0, 1, count), np.ones(7) / 7, "same")
-    headings = heading + curl * np.cumsum(turns) / np.sqrt(count) + rng.normal(0, curl) * np.linspace(0, 1, count)
+    headings = (
+        heading + curl * np.cumsum(turns) / np.sqrt(count) + rng.normal(0, curl) * np.linspace(0, 1, count)
+    )
     step = length_px / count
     return drawn(np.cumsum(np.cos(headings)) * step, np.cumsum(np.sin(headings)) * step, thickness_px)
 
@@ -94,10 +103,10 @@ def _thread(rng: Random, length_px: float, curl: float, thickness_px: float, hea
 def _lines(dark_HW: Dark, rng: Random) -> None:
     """Upright scratches that come and go down the film, alone and in bundles."""
     rows = np.arange(HEIGHT)
-    knots = np.linspace(0, HEIGHT, 24)
     for _ in range(int(rng.integers(5, 14))):
         middle, lean = rng.uniform(0, WIDTH), rng.normal(0, 0.006)
         for _ in range(int(rng.integers(1, 4))):
+            knots = np.sort(rng.uniform(0, HEIGHT, 24))
             place = middle + rng.normal(0, 10) + lean * rows
             place += np.interp(rows, knots, rng.normal(0, 0.5, 24))
             sigma, broken = rng.uniform(0.4, 1.3), rng.uniform(0, 0.5)
@@ -122,7 +131,7 @@ def _dirt(dark_HW: Dark, rng: Random) -> None:
 
 def _hairs(dark_HW: Dark, rng: Random) -> None:
     for _ in range(int(rng.integers(12, 30))):
-        length, thickness = 90 * rng.lognormal(0, 0.6), rng.uniform(1, 2.2)
+        length, thickness = 90 * rng.lognormal(0, 0.6), rng.uniform(0.5, 1.5)
         hair = _thread(rng, min(length, 400), rng.uniform(0.5, 4), thickness, rng.uniform(0, 2 * np.pi))
         _put(dark_HW, hair, *_anywhere(rng), rng.uniform(0.5, 1.0))
     _specks(dark_HW, rng, 60, 2.0, 0.4)
@@ -133,15 +142,26 @@ def _scratches(dark_HW: Dark, rng: Random) -> None:
     heading, scatter = rng.uniform(0, np.pi), rng.uniform(0.05, 0.5)
     for _ in range(int(rng.integers(60, 160))):
         turn = heading + rng.normal(0, scatter)
-        scratch = _thread(rng, min(35 * rng.lognormal(0, 0.7), 300), 0.15, rng.uniform(0.5, 1.2), turn)
+        scratch = _thread(rng, min(35 * rng.lognormal(0, 0.7), 300), 0.15, rng.uniform(0.3, 1.0), turn)
         _put(dark_HW, scratch, *_anywhere(rng), rng.uniform(0.3, 0.9))
+
+
+def _drop(size_px: float, rng: Random) -> Byte:
+    """Round, for water is; a little pulled out of shape."""
+    angles = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    radius = (
+        size_px
+        / 2
+        * (1 + sum(rng.normal(0, 0.1 / n) * np.cos(n * angles + rng.uniform(0, 6)) for n in (2, 3, 5)))
+    )
+    return drawn(radius * np.cos(angles), radius * np.sin(angles) * rng.uniform(0.7, 1), None)
 
 
 def _stains(dark_HW: Dark, rng: Random) -> None:
     """Dried drops: a faint middle and a dark rim."""
     for _ in range(int(rng.integers(8, 20))):
         size = float(np.clip(45 * rng.lognormal(0, 0.5), 12, 160))
-        shape = blob(size, rng)
+        shape = _drop(size, rng)
         inner = cv2.erode(shape, np.ones((3, 3), np.uint8), iterations=max(1, int(size / 14)))
         rim = cv2.subtract(shape, cv2.multiply(inner, 1, scale=rounded(rng.uniform(0.45, 0.85))))
         _put(dark_HW, cv2.GaussianBlur(rim, (5, 5), 1.1), *_anywhere(rng), rng.uniform(0.4, 0.9))
@@ -164,7 +184,7 @@ def _worn(dark_HW: Dark, rng: Random) -> None:
     """A whole frame of a print that was run for years."""
     _specks(dark_HW, rng, int(rng.integers(120, 260)), 3.5, 0.6)
     for _ in range(int(rng.integers(10, 30))):
-        dash = _thread(rng, min(60 * rng.lognormal(0, 0.8), 400), 0.06, rng.uniform(0.8, 2), np.pi / 2)
+        dash = _thread(rng, min(60 * rng.lognormal(0, 0.8), 400), 0.06, rng.uniform(0.6, 1.6), np.pi / 2)
         _put(dark_HW, dash, *_anywhere(rng), rng.uniform(0.3, 0.9))
     _specks(dark_HW, rng, 4, 25.0, 0.4)
 
@@ -172,7 +192,7 @@ def _worn(dark_HW: Dark, rng: Random) -> None:
 def _fibres(dark_HW: Dark, rng: Random) -> None:
     """Lint: short, thick, bent."""
     for _ in range(int(rng.integers(25, 60))):
-        lint = _thread(rng, 28 * rng.lognormal(0, 0.4), 2.5, rng.uniform(1.5, 3.5), rng.uniform(0, 2 * np.pi))
+        lint = _thread(rng, 28 * rng.lognormal(0, 0.4), 2.5, rng.uniform(0.8, 2.2), rng.uniform(0, 2 * np.pi))
         _put(dark_HW, lint, *_anywhere(rng), rng.uniform(0.5, 1.0))
     _specks(dark_HW, rng, 120, 2.5, 0.6)
 
@@ -183,7 +203,7 @@ def _smudges(dark_HW: Dark, rng: Random) -> None:
         size = float(np.clip(70 * rng.lognormal(0, 0.4), 25, 180))
         shape = cv2.copyMakeBorder(blob(size, rng), 30, 30, 30, 30, cv2.BORDER_CONSTANT)
         soft = cv2.GaussianBlur(shape, (0, 0), rounded(min(size / 9, 9)))
-        _put(dark_HW, soft, *_anywhere(rng), rng.uniform(0.2, 0.5))
+        _put(dark_HW, soft, *_anywhere(rng), rng.uniform(0.1, 0.28))
     _specks(dark_HW, rng, 60, 3.0, 0.5)
 
 
@@ -191,7 +211,7 @@ def _flakes(dark_HW: Dark, rng: Random) -> None:
     """Emulsion chipped off: sharp corners."""
     for _ in range(int(rng.integers(25, 70))):
         corners = int(rng.integers(4, 9))
-        angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
+        angles = (np.arange(corners) + rng.uniform(0, 0.8, corners)) * 2 * np.pi / corners
         radius = float(np.clip(5 * rng.lognormal(0, 0.7), 1.2, 40)) * rng.uniform(0.4, 1.2, corners)
         chip = drawn(radius * np.cos(angles), radius * np.sin(angles) * rng.uniform(0.5, 1), None)
         _put(dark_HW, chip, *_anywhere(rng), rng.uniform(0.7, 1.0))
@@ -199,7 +219,7 @@ def _flakes(dark_HW: Dark, rng: Random) -> None:
 
 def _cracks(dark_HW: Dark, rng: Random) -> None:
     """Brittle emulsion: cracks that branch."""
-    ends = [(*_anywhere(rng), rng.uniform(0, 2 * np.pi), 2.0) for _ in range(int(rng.integers(4, 9)))]
+    ends = [(*_anywhere(rng), rng.uniform(0, 2 * np.pi), 1.1) for _ in range(int(rng.integers(4, 9)))]
     for _ in range(90):
         if not ends:
             break
@@ -211,7 +231,7 @@ def _cracks(dark_HW: Dark, rng: Random) -> None:
         _put(dark_HW, drawn(x, y, thickness), *middle, rng.uniform(0.5, 1.0))
         for _ in range(int(rng.choice([0, 1, 1, 2]))):
             turn = float(turns[-1]) + rng.normal(0, 0.7)
-            ends.append((row + float(y[-1]), column + float(x[-1]), turn, max(0.6, thickness * 0.85)))
+            ends.append((row + float(y[-1]), column + float(x[-1]), turn, max(0.4, thickness * 0.85)))
 
 
 _DRAWN: dict[Kind, Callable[[Dark, Random], None]] = {

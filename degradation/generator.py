@@ -9,15 +9,18 @@ from typing import Literal
 
 import numpy as np
 
+from degradation.drawings import OWN
 from degradation.exact import rounded, stream
 from degradation.family import Change, Mask, Moment, Planes, Process, Size
 from degradation.lookalikes import LOOKALIKES, Lookalike, with_lookalike
 from degradation.overlay import laid
 from degradation.recipe import AnyFamily, Recipe
+from degradation.sheets import Sheets
+from degradation.templates import Templates
 
 Kind = Literal["damaged", "clean", "lookalike"]
 
-LAYERS = ("contaminants", "scratches")
+LAYERS = ("contaminants", "scratches", "templates")
 """Families that a mask tells of, in the order of their bits in a stored mask."""
 SPARE_FRAMES = 8
 """A clip of so many frames more than are wanted of it outlasts the frames that a recipe loses."""
@@ -75,14 +78,20 @@ def drawn(recipe: Recipe, seed: int) -> Drawn:
     return Drawn(kind, lookalike, severity, families)
 
 
-def age(frames: Iterable[Planes], recipe: Recipe, seed: int) -> Iterator[Aged]:
+def age(frames: Iterable[Planes], recipe: Recipe, seed: int, templates: Sheets = OWN) -> Iterator[Aged]:
     """One shot made old, frame by frame; at most as many frames as are given.
+
+    `templates` are the sheets of dirt that a recipe with templates names by their digest.
 
     Each family draws from its own stream of numbers, so that a recipe without one of them gives the same film
     without that damage.
 
-    Raises ValueError for a frame that is not float32 planes_CHW, or whose size changes.
+    Raises ValueError for a frame that is not float32 planes_CHW, or whose size changes, and for templates
+    other than the recipe names.
     """
+    for family in recipe.families:
+        if isinstance(family, Templates):
+            family.check(templates)
     source = _checked(frames)
     first = next(source, None)
     if first is None:
@@ -92,8 +101,15 @@ def age(frames: Iterable[Planes], recipe: Recipe, seed: int) -> Iterator[Aged]:
     if clip.lookalike:
         source = with_lookalike(source, clip.lookalike, seed)
     channels, height, width = first.shape
+    size = Size(height, width, channels)
     processes = [
-        (family.family, family.begin(Size(height, width, channels), seed)) for family in clip.families
+        (
+            family.family,
+            family.begin_with(templates, size, seed)
+            if isinstance(family, Templates)
+            else family.begin(size, seed),
+        )
+        for family in clip.families
     ]
     yield from _aged(source, processes)
 

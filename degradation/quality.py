@@ -1,9 +1,9 @@
 """What lens, dupe and digital copy take from a film, in RTN's fixed order: blur, resize, noise, JPEG, resize
 back, brightness and contrast.
 
-As RTN's released code does it (Wan 2022), not its paper: noise of 5 to 10 levels of 255 (paper: 5 to 50), every
-step on every frame of every clip (paper: with a probability each), always in this order (paper: shuffled).
-One thing differs: contrast turns about middle grey, not about the frame's mean, so that damage in one place
+As RTN's released code does it (Wan 2022), not its paper: noise of 5 to 10 levels of 255 (paper: 5 to 50),
+every step on every frame of every clip (paper: with a probability each), always in this order (paper:
+shuffled). One thing differs: contrast turns about middle grey, not about the frame's mean, so that damage in one place
 does not move the tone of all the others.
 
 Parameters are drawn for a clip and tremble from frame to frame. Shape suffixes: C planes, H rows, W columns.
@@ -119,7 +119,7 @@ class Copied:
         if not mask_HW.any():
             return mask_HW
         seen_HW = self._small(mask_HW.astype(np.float32))
-        seen_HW = resized(seen_HW, *mask_HW.shape, self.back)
+        seen_HW = resized(seen_HW, mask_HW.shape[0], mask_HW.shape[1], self.back)
         spread_HW: Mask = seen_HW >= FULL * VISIBLE
         return spread_HW
 
@@ -131,9 +131,9 @@ class Copied:
         small_HW += small_HW * self.noise_HW if self.speckle else self.noise_HW
         levels_HW = np.rint(limited(small_HW) * np.float32(255)).astype(np.uint8)
         _, packed = cv2.imencode(".jpg", levels_HW, [cv2.IMWRITE_JPEG_QUALITY, self.jpeg])
-        poor_HW = cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE).astype(np.float32)
+        poor_HW = np.asarray(cv2.imdecode(packed, cv2.IMREAD_GRAYSCALE), np.float32)
         poor_HW *= np.float32(FULL // 255)
-        return resized(poor_HW, *plane_HW.shape, self.back) * np.float32(1 / FULL)
+        return resized(poor_HW, plane_HW.shape[0], plane_HW.shape[1], self.back) * np.float32(1 / FULL)
 
 
 class _Copying:
@@ -193,13 +193,15 @@ def blurred(whole_HW: Float, taps_px: int, blur: tuple[float, ...]) -> Float:
     if len(blur) == 1:
         fine_HW = (whole_HW * np.float32(16)).astype(np.uint16)
         soft_HW = cv2.GaussianBlur(fine_HW, (taps_px, taps_px), max(blur[0], 0.05))
-        return np.rint(soft_HW.astype(np.float32) * np.float32(1 / 16))
+        out_HW: Float = np.rint(soft_HW.astype(np.float32) * np.float32(1 / 16))
+        return out_HW
     # Picture and weights are whole, and so is every sum: rounding takes away what a Fourier transform in
     # double precision errs by, a millionth of one.
     sums_HW = cv2.filter2D(
         whole_HW.astype(np.float64), -1, _kernel(taps_px, *blur), borderType=cv2.BORDER_REFLECT_101
     )
-    return np.rint(np.rint(sums_HW) * (1 / _WEIGHT)).astype(np.float32)
+    blurred_HW: Float = np.rint(np.rint(sums_HW) * (1 / _WEIGHT)).astype(np.float32)
+    return blurred_HW
 
 
 def _kernel(taps_px: int, along_px2: float, across_px2: float, angle: float) -> NDArray[np.float64]:
@@ -207,7 +209,9 @@ def _kernel(taps_px: int, along_px2: float, across_px2: float, angle: float) -> 
     steps = np.arange(taps_px) - taps_px // 2
     along = steps[None, :] * np.cos(angle) + steps[:, None] * np.sin(angle)
     across = steps[:, None] * np.cos(angle) - steps[None, :] * np.sin(angle)
-    exponent = along**2 / max(along_px2, _LEAST_VARIANCE_PX2) + across**2 / max(across_px2, _LEAST_VARIANCE_PX2)
+    exponent = along**2 / max(along_px2, _LEAST_VARIANCE_PX2) + across**2 / max(
+        across_px2, _LEAST_VARIANCE_PX2
+    )
     weights = np.exp(-exponent / 2)
     fixed: NDArray[np.float64] = np.rint(np.round(weights / weights.sum() * _WEIGHT, 6))
     fixed[taps_px // 2, taps_px // 2] += _WEIGHT - fixed.sum()

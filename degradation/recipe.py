@@ -10,10 +10,14 @@ from degradation.contaminants import Contaminants
 from degradation.family import counts, shares
 from degradation.flicker import Flicker
 from degradation.grain import Grain
+from degradation.grey import Grey
+from degradation.quality import Quality
 from degradation.scratches import Scratches
+from degradation.sharpened import Sharpened
+from degradation.templates import Templates
 from degradation.weave import Weave
 
-AnyFamily = Flicker | Weave | Grain | Scratches | Contaminants
+AnyFamily = Flicker | Weave | Grain | Scratches | Contaminants | Templates | Quality | Grey | Sharpened
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,12 @@
 from degradation.contaminants import Contaminants
 from degradation.flicker import Flicker
 from degradation.grain import Grain
+from degradation.grey import Grey
+from degradation.quality import Quality
 from degradation.recipe import Recipe
 from degradation.scratches import Scratches
+from degradation.sharpened import Sharpened
+from degradation.templates import Templates
 from degradation.weave import Weave
 
 LIGHT = Recipe(
@@ -37,5 +41,7 @@ HEAVY = Recipe(
         Contaminants(spots=40, spot_size=0.009, blotches=2.0, hairs=2.0),
     ),
 )
+RTN_PAPER = Recipe("rtn-paper", (Grey(), Templates(), Quality(), Sharpened()))
+"""What RTN was taught with, by its released code: for comparison, not for use."""
 
-RECIPES = {recipe.name: recipe for recipe in (LIGHT, MEDIUM, HEAVY)}
+RECIPES = {recipe.name: recipe for recipe in (LIGHT, MEDIUM, HEAVY, RTN_PAPER)}

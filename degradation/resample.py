@@ -24,7 +24,8 @@ _WEIGHT = 1024
 
 def whole(plane_HW: Float) -> Float:
     """A plane in [0, 1] as whole numbers, 0 to FULL."""
-    return np.rint(plane_HW * np.float32(FULL))
+    out_HW: Float = np.rint(plane_HW * np.float32(FULL))
+    return out_HW
 
 
 def resized(whole_HW: Float, height: int, width: int, how: Filter) -> Float:
@@ -43,7 +44,8 @@ def _along(whole_HW: Float, rows: int, how: Filter) -> Float:
     for place, weight in zip(places[1:], weights[1:], strict=True):
         total_HW += whole_HW[place] * weight[:, None]
     total_HW *= np.float32(1 / _WEIGHT)
-    return np.rint(total_HW, out=total_HW)
+    np.rint(total_HW, out=total_HW)
+    return total_HW
 
 
 @lru_cache(256)
@@ -59,7 +61,10 @@ def _taps(size: int, wanted: int, how: Filter) -> tuple[NDArray[np.intp], Float]
         case "bilinear":
             weights = np.maximum(1 - apart, 0)
         case "bicubic":  # Keys 1981 with -0.75, OpenCV's choice
-            near, far = (1.25 * apart - 2.25) * apart**2 + 1, -0.75 * (apart**3 - 5 * apart**2 + 8 * apart - 4)
+            near, far = (
+                (1.25 * apart - 2.25) * apart**2 + 1,
+                -0.75 * (apart**3 - 5 * apart**2 + 8 * apart - 4),
+            )
             weights = np.where(apart <= 1, near, np.where(apart < 2, far, 0))
         case _:
             weights = np.where(apart < radius, np.sinc(apart) * np.sinc(apart / radius), 0)

@@ -72,4 +72,5 @@ class _Sharper(InPlace):
         fine_HW = np.rint(plane_HW * np.float32(_FINE)).astype(np.uint16)
         taps = (self.recipe.taps_px, self.recipe.taps_px)
         soft_HW = cv2.GaussianBlur(fine_HW, taps, self.recipe.sigma_px)  # whole numbers: the same everywhere
-        return soft_HW.astype(np.float32) * np.float32(1 / _FINE)
+        out_HW: Float = soft_HW.astype(np.float32) * np.float32(1 / _FINE)
+        return out_HW

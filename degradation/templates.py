@@ -172,7 +172,7 @@ def cut(sheet: Sheet, recipe: Templates, size: Size, rng: np.random.Generator) -
     angle = rng.uniform(0, 2 * np.pi)
     texture_HW = _fitted(turned(sheet.grey_HW, top + middle, left + middle, side, angle), size)
     if sheet.kind not in _NEVER_THICKENED and rng.random() < 0.5:
-        texture_HW = cv2.erode(texture_HW, np.ones((3, 3), np.uint8)).astype(np.uint8, copy=False)
+        texture_HW = np.asarray(cv2.erode(texture_HW, np.ones((3, 3), np.uint8)), np.uint8)
     if rng.random() < recipe.contrasted:
         texture_HW = _contrasted(sheet.mean, rng.uniform(2, 4))[texture_HW]
     return texture_HW
@@ -186,4 +186,5 @@ def _fitted(grey_HW: Byte, size: Size) -> Byte:
 def _contrasted(mean: int, factor: float) -> NDArray[np.uint8]:
     """A table of levels: their distance from the mean so many times as large."""
     levels = mean + rounded(factor) * (np.arange(256) - mean)
-    return np.clip(np.rint(np.round(levels, 6)), 0, 255).astype(np.uint8)
+    table: NDArray[np.uint8] = np.clip(np.rint(np.round(levels, 6)), 0, 255).astype(np.uint8)
+    return table

@@ -41,6 +41,7 @@ def same(one: Aged, other: Aged) -> bool:
 @pytest.mark.parametrize("recipe", RECIPES.values(), ids=RECIPES.keys())
 @pytest.mark.parametrize("channels", [1, 3], ids=["grey", "rgb"])
 def test_the_mask_is_exactly_where_damage_changed_a_pixel(recipe: Recipe, channels: int) -> None:
+    recipe = recipe.without("quality")  # behind a lens damage has no edges: see test_rtn_paper
     clip = ramp(8, channels)
     spared = age(clip, recipe.without(*LAYERS), 5)
     for frame, bare in zip(age(clip, recipe, 5), spared, strict=True):
