@@ -3,8 +3,8 @@ back, brightness and contrast.
 
 As RTN's released code does it (Wan 2022), not its paper: noise of 5 to 10 levels of 255 (paper: 5 to 50),
 every step on every frame of every clip (paper: with a probability each), always in this order (paper:
-shuffled). One thing differs: contrast turns about middle grey, not about the frame's mean, so that damage in one place
-does not move the tone of all the others.
+shuffled). One thing differs: contrast turns about middle grey, not about the frame's mean, so that damage in
+one place does not move the tone of all the others.
 
 Parameters are drawn for a clip and tremble from frame to frame. Shape suffixes: C planes, H rows, W columns.
 """
@@ -25,7 +25,7 @@ _FILTERS: tuple[Filter, ...] = ("bicubic", "bilinear", "lanczos")
 _WEIGHT = 4096  # weights of a blur are whole numbers of this sum
 _LEAST_VARIANCE_PX2 = 0.01  # below, a Gaussian leaves its own pixel alone
 
-VISIBLE = 0.1
+VISIBLE = 0.2
 """What is left of damage behind the lens counts as damage from this share on: a tenth of full contrast is
 about the noise that this step adds."""
 

@@ -40,7 +40,7 @@ def _along(whole_HW: Float, rows: int, how: Filter) -> Float:
     if rows == whole_HW.shape[0]:
         return whole_HW
     places, weights = _taps(whole_HW.shape[0], rows, how)
-    total_HW = whole_HW[places[0]] * weights[0, :, None]
+    total_HW: Float = whole_HW[places[0]] * weights[0, :, None]
     for place, weight in zip(places[1:], weights[1:], strict=True):
         total_HW += whole_HW[place] * weight[:, None]
     total_HW *= np.float32(1 / _WEIGHT)

@@ -180,7 +180,8 @@ def cut(sheet: Sheet, recipe: Templates, size: Size, rng: np.random.Generator) -
 
 def _fitted(grey_HW: Byte, size: Size) -> Byte:
     sixteenths_HW = resized(grey_HW.astype(np.float32) * 16, size.height, size.width, "averaging lanczos")
-    return np.rint(sixteenths_HW * np.float32(1 / 16)).astype(np.uint8)
+    fitted_HW: Byte = np.rint(sixteenths_HW * np.float32(1 / 16)).astype(np.uint8)
+    return fitted_HW
 
 
 def _contrasted(mean: int, factor: float) -> NDArray[np.uint8]:
