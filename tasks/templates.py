@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from degradation.sheets import ScannedSheets, Sheet
 from storage.errors import SourceError
-from storage.pixels import Unpacker, layout_of, luma8
+from storage.pixels import Unpacker, luma8
 from storage.still import decode_image
 
 _JPEG = (".jpg", ".jpeg")
@@ -26,7 +26,7 @@ _LEAST_SIDE_PX = 100  # the borders where no marks are sought take 80
 
 
 def read_templates(folder: Path) -> ScannedSheets:
-    """All scans of the folder, in the order of their names, as dark marks on white; in memory, a byte a pixel.
+    """All scans of the folder, in the order of their names: dark marks on white. They stay in memory, a byte a pixel.
 
     Raises SourceError where there is none, or where a file is no scan that can be read.
     """
@@ -61,15 +61,12 @@ def _grey(path: Path, data: bytes) -> NDArray[np.uint8]:
             if grey_HW is None:
                 raise SourceError("cannot be decoded")
         else:
-            frame = decode_image(data, path.suffix)
-            layout = layout_of(frame.format.name)
-            grey_HW = luma8(Unpacker(layout).picture(frame), frame.width)
+            picture = Unpacker().picture(decode_image(data, path.suffix))
+            grey_HW = luma8(picture, picture.width)
     except SourceError as error:
         raise SourceError(f"{path}: {error}; repair it or move it away") from error
     if min(grey_HW.shape) < _LEAST_SIDE_PX:
-        raise SourceError(
-            f"{path}: {grey_HW.shape[1]}x{grey_HW.shape[0]}; needs {_LEAST_SIDE_PX} pixels a side"
-        )
+        raise SourceError(f"{path}: a scan needs {_LEAST_SIDE_PX} pixels a side, not {min(grey_HW.shape)}")
     return np.asarray(grey_HW, np.uint8)
 
 

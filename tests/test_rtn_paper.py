@@ -1,6 +1,7 @@
 """The recipe rtn-paper: drawn as RTN's text tells, with masks and targets of its own."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -49,11 +50,8 @@ def test_what_is_drawn_lies_where_the_text_says() -> None:
     clips = [copies(seed, 3) for seed in range(400)]
     frames = [copy for clip in clips for copy in clip]
     assert {copy.taps_px for copy in frames} == set(range(7, 26, 2))
-    assert (
-        {copy.there for copy in frames}
-        == {copy.back for copy in frames}
-        == {"bicubic", "bilinear", "lanczos"}
-    )
+    for filters in ({copy.there for copy in frames}, {copy.back for copy in frames}):
+        assert filters == {"bicubic", "bilinear", "lanczos"}
     for copy in frames:
         assert 0 <= copy.blur[0] <= (8.4 if len(copy.blur) == 3 else 2.94)
         assert 40 <= copy.jpeg <= 100
@@ -118,7 +116,7 @@ def test_lines_walk_through_a_fifth_of_the_clips_and_dirt_changes() -> None:
     assert np.mean(kinds) == pytest.approx(0.2, abs=0.05)
     changing = TEMPLATES.begin(SIZE, seeds(Changing, 1)[0])
     textures = [changing.next().overlays[0].opacity_hw for _ in range(4)]
-    assert all(not np.array_equal(one, other) for one, other in zip(textures, textures[1:], strict=False))
+    assert all(not np.array_equal(one, other) for one, other in pairwise(textures))
 
 
 def test_walking_lines_step_5_to_15_pixels_and_repeat_their_edges() -> None:
@@ -128,7 +126,7 @@ def test_walking_lines_step_5_to_15_pixels_and_repeat_their_edges() -> None:
         overlays = [process.next().overlays[0] for _ in range(6)]
         assert len({overlay.blend for overlay in overlays}) == 1
         assert len({overlay.strength for overlay in overlays}) == 6
-        for before, after in zip(overlays, overlays[1:], strict=False):
+        for before, after in pairwise(overlays):
             one, two = before.opacity_hw, after.opacity_hw
             step = next(
                 step
@@ -153,9 +151,8 @@ def test_the_target_is_the_sharpened_grey_clean_frame(channels: int) -> None:
         told = soft * np.clip(grey + 0.5 * detail, 0, 1) + (1 - soft) * grey
         assert np.abs(aged.target_CHW - told).max() < 1e-3
         assert np.abs(aged.target_CHW - grey).max() > 0.02
-        assert all(
-            (plane == planes[0]).all() for planes in (aged.damaged_CHW, aged.target_CHW) for plane in planes
-        )
+        assert (aged.damaged_CHW == aged.damaged_CHW[:1]).all()
+        assert (aged.target_CHW == aged.target_CHW[:1]).all()
 
 
 def test_behind_the_lens_the_mask_tells_of_what_is_seen() -> None:
@@ -277,9 +274,7 @@ def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
 def test_other_templates_than_the_recipes_are_refused(tmp_path: Path) -> None:
     sheets = read_templates(filled(tmp_path, {"a.png": scan()}))
     named = Recipe("mine", (Templates(templates_sha256=sheets.sha256, probability=0.0),))
-    with pytest.raises(
-        ValueError, match=f"asks for templates {sheets.sha256[:16]}, given are our own drawings"
-    ):
+    with pytest.raises(ValueError, match=f"asks for templates {sheets.sha256[:16]}, given are our own"):
         list(age(waves(1), named, 1))
     with pytest.raises(ValueError, match="asks for our own drawings, given are templates"):
         list(age(waves(1), RTN_PAPER, 1, sheets))
