@@ -26,8 +26,9 @@ _LEAST_SIDE_PX = 100  # the borders where no marks are sought take 80
 
 
 def read_templates(folder: Path) -> ScannedSheets:
-    """All scans of the folder, in the order of their names: dark marks on white. They stay in memory, a byte a pixel.
+    """All scans of the folder, in the order of their names, as dark marks on white.
 
+    They stay in memory, a byte a pixel.
     Raises SourceError where there is none, or where a file is no scan that can be read.
     """
     if not folder.is_dir():
