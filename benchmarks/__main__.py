@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-_ALL = ("speed", "startup", "memory", "shots", "classical_quality", "network")
+_ALL = ("speed", "startup", "memory", "shots", "classical_quality", "network", "degradation")
 
 
 def main() -> int:

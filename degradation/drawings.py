@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from degradation.contaminants import blob, drawn
+from degradation.contaminants import blobs, drawn
 from degradation.exact import Float, noise, rounded, stream
 from degradation.sheets import LINES, Byte, Kind, Sheet
 
@@ -80,13 +80,17 @@ def _anywhere(rng: Random) -> tuple[float, float]:
 def _specks(dark_HW: Dark, rng: Random, count: int, size_px: float, spread: float) -> None:
     """Grains of dust, most of them small; few are dense, and some lie in heaps."""
     heaps = [_anywhere(rng) for _ in range(6)]
-    for _ in range(count):
+    sizes_px = np.clip(size_px * rng.lognormal(0, spread, count), 1.2, 60)
+    for speck in blobs(sizes_px, rng):
         row, column = _anywhere(rng)
         if rng.random() < 0.3:
-            middle = heaps[int(rng.integers(len(heaps)))]
-            row, column = (place + rng.normal(0, 45) for place in middle)
-        size = float(np.clip(size_px * rng.lognormal(0, spread), 1.2, 60))
-        _put(dark_HW, blob(size, rng), row, column, rng.uniform(0.35, 1.0))
+            row, column = rng.normal(heaps[int(rng.integers(len(heaps)))], 45)
+        _put(dark_HW, speck, row, column, rng.uniform(0.35, 1.0))
+
+
+def _towards(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A step of one in each direction: (points, 2), x and y."""
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
 def _thread(rng: Random, length_px: float, curl: float, thickness_px: float, heading: float) -> Byte:
@@ -97,7 +101,7 @@ def _thread(rng: Random, length_px: float, curl: float, thickness_px: float, hea
         heading + curl * np.cumsum(turns) / np.sqrt(count) + rng.normal(0, curl) * np.linspace(0, 1, count)
     )
     step = length_px / count
-    return drawn(np.cumsum(np.cos(headings)) * step, np.cumsum(np.sin(headings)) * step, thickness_px)
+    return drawn(np.cumsum(_towards(headings), axis=0) * step, thickness_px)
 
 
 def _lines(dark_HW: Dark, rng: Random) -> None:
@@ -154,7 +158,7 @@ def _drop(size_px: float, rng: Random) -> Byte:
         / 2
         * (1 + sum(rng.normal(0, 0.1 / n) * np.cos(n * angles + rng.uniform(0, 6)) for n in (2, 3, 5)))
     )
-    return drawn(radius * np.cos(angles), radius * np.sin(angles) * rng.uniform(0.7, 1), None)
+    return drawn(radius[:, None] * _towards(angles) * (1, rng.uniform(0.7, 1)))
 
 
 def _stains(dark_HW: Dark, rng: Random) -> None:
@@ -173,11 +177,10 @@ def _splashes(dark_HW: Dark, rng: Random) -> None:
     for _ in range(int(rng.integers(4, 9))):
         row, column = _anywhere(rng)
         reach = rng.uniform(20, 70)
-        _put(dark_HW, blob(rng.uniform(14, 45), rng), row, column, rng.uniform(0.7, 1.0))
-        for _ in range(int(rng.integers(15, 50))):
-            size = float(np.clip(4 * rng.lognormal(0, 0.6), 1.2, 14))
-            places = row + rng.normal(0, reach), column + rng.normal(0, reach)
-            _put(dark_HW, blob(size, rng), *places, rng.uniform(0.6, 1.0))
+        _put(dark_HW, blobs(rng.uniform(14, 45, 1), rng)[0], row, column, rng.uniform(0.7, 1.0))
+        sizes_px = np.clip(4 * rng.lognormal(0, 0.6, int(rng.integers(15, 50))), 1.2, 14)
+        for drop in blobs(sizes_px, rng):
+            _put(dark_HW, drop, *rng.normal((row, column), reach), rng.uniform(0.6, 1.0))
 
 
 def _worn(dark_HW: Dark, rng: Random) -> None:
@@ -201,7 +204,7 @@ def _smudges(dark_HW: Dark, rng: Random) -> None:
     """Oil and fingers: soft, large, faint."""
     for _ in range(int(rng.integers(8, 16))):
         size = float(np.clip(70 * rng.lognormal(0, 0.4), 25, 180))
-        shape = cv2.copyMakeBorder(blob(size, rng), 30, 30, 30, 30, cv2.BORDER_CONSTANT)
+        shape = cv2.copyMakeBorder(blobs(np.array([size]), rng)[0], 30, 30, 30, 30, cv2.BORDER_CONSTANT)
         soft = cv2.GaussianBlur(shape, (0, 0), rounded(min(size / 9, 9)))
         _put(dark_HW, soft, *_anywhere(rng), rng.uniform(0.1, 0.28))
     _specks(dark_HW, rng, 60, 3.0, 0.5)
@@ -213,7 +216,7 @@ def _flakes(dark_HW: Dark, rng: Random) -> None:
         corners = int(rng.integers(4, 9))
         angles = (np.arange(corners) + rng.uniform(0, 0.8, corners)) * 2 * np.pi / corners
         radius = float(np.clip(5 * rng.lognormal(0, 0.7), 1.2, 40)) * rng.uniform(0.4, 1.2, corners)
-        chip = drawn(radius * np.cos(angles), radius * np.sin(angles) * rng.uniform(0.5, 1), None)
+        chip = drawn(radius[:, None] * _towards(angles) * (1, rng.uniform(0.5, 1)))
         _put(dark_HW, chip, *_anywhere(rng), rng.uniform(0.7, 1.0))
 
 
@@ -226,12 +229,12 @@ def _cracks(dark_HW: Dark, rng: Random) -> None:
         row, column, heading, thickness = ends.pop(0)
         length = 45 * rng.lognormal(0, 0.4)
         turns = heading + np.cumsum(rng.normal(0, 0.25, 14))
-        x, y = np.cumsum(np.cos(turns)) * length / 14, np.cumsum(np.sin(turns)) * length / 14
-        middle = row + (y.min() + y.max()) / 2, column + (x.min() + x.max()) / 2
-        _put(dark_HW, drawn(x, y, thickness), *middle, rng.uniform(0.5, 1.0))
+        path_px = np.cumsum(_towards(turns), axis=0) * length / 14
+        middle = (path_px.min(axis=0) + path_px.max(axis=0))[::-1] / 2 + (row, column)
+        _put(dark_HW, drawn(path_px, thickness), *middle, rng.uniform(0.5, 1.0))
         for _ in range(int(rng.choice([0, 1, 1, 2]))):
             turn = float(turns[-1]) + rng.normal(0, 0.7)
-            ends.append((row + float(y[-1]), column + float(x[-1]), turn, max(0.4, thickness * 0.85)))
+            ends.append((row + path_px[-1, 1], column + path_px[-1, 0], turn, max(0.4, thickness * 0.85)))
 
 
 _DRAWN: dict[Kind, Callable[[Dark, Random], None]] = {
