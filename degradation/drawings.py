@@ -21,6 +21,8 @@ HEIGHT, WIDTH = 600, 800
 EACH = 4
 """Sheets of one kind. Cut, turned and thickened, each serves for many frames."""
 Dark = NDArray[np.uint8]
+Place = NDArray[np.float64]
+"""Row and column of a mark's middle."""
 Random = np.random.Generator
 
 
@@ -60,10 +62,10 @@ def _matter() -> tuple[Float, Float]:
     return np.clip(uneven_HW, 0.5, 1.3), 252 + np.clip(noise(HEIGHT, WIDTH, rng, 0.6), -3, 3)
 
 
-def _put(dark_HW: Dark, shape_hw: Byte, row: float, column: float, density: float) -> None:
+def _put(dark_HW: Dark, shape_hw: Byte, place: Place, density: float) -> None:
     """A mark with its middle there; marks on one another are as dark as the darker."""
     rows, columns = shape_hw.shape
-    top, left = int(row) - rows // 2, int(column) - columns // 2
+    top, left = int(place[0]) - rows // 2, int(place[1]) - columns // 2
     first, start = max(top, 0), max(left, 0)
     last, end = min(top + rows, HEIGHT), min(left + columns, WIDTH)
     if first >= last or start >= end:
@@ -73,8 +75,8 @@ def _put(dark_HW: Dark, shape_hw: Byte, row: float, column: float, density: floa
     np.maximum(under_hw, piece_hw.astype(np.uint8), out=under_hw)
 
 
-def _anywhere(rng: Random) -> tuple[float, float]:
-    return rng.uniform(0, HEIGHT), rng.uniform(0, WIDTH)
+def _anywhere(rng: Random) -> Place:
+    return rng.random(2) * (HEIGHT, WIDTH)
 
 
 def _specks(dark_HW: Dark, rng: Random, count: int, size_px: float, spread: float) -> None:
@@ -82,10 +84,10 @@ def _specks(dark_HW: Dark, rng: Random, count: int, size_px: float, spread: floa
     heaps = [_anywhere(rng) for _ in range(6)]
     sizes_px = np.clip(size_px * rng.lognormal(0, spread, count), 1.2, 60)
     for speck in blobs(sizes_px, rng):
-        row, column = _anywhere(rng)
+        place = _anywhere(rng)
         if rng.random() < 0.3:
-            row, column = rng.normal(heaps[int(rng.integers(len(heaps)))], 45)
-        _put(dark_HW, speck, row, column, rng.uniform(0.35, 1.0))
+            place = rng.normal(heaps[int(rng.integers(len(heaps)))], 45)
+        _put(dark_HW, speck, place, rng.uniform(0.35, 1.0))
 
 
 def _towards(angles: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -137,7 +139,7 @@ def _hairs(dark_HW: Dark, rng: Random) -> None:
     for _ in range(int(rng.integers(12, 30))):
         length, thickness = 90 * rng.lognormal(0, 0.6), rng.uniform(0.5, 1.5)
         hair = _thread(rng, min(length, 400), rng.uniform(0.5, 4), thickness, rng.uniform(0, 2 * np.pi))
-        _put(dark_HW, hair, *_anywhere(rng), rng.uniform(0.5, 1.0))
+        _put(dark_HW, hair, _anywhere(rng), rng.uniform(0.5, 1.0))
     _specks(dark_HW, rng, 60, 2.0, 0.4)
 
 
@@ -147,17 +149,16 @@ def _scratches(dark_HW: Dark, rng: Random) -> None:
     for _ in range(int(rng.integers(60, 160))):
         turn = heading + rng.normal(0, scatter)
         scratch = _thread(rng, min(35 * rng.lognormal(0, 0.7), 300), 0.15, rng.uniform(0.3, 1.0), turn)
-        _put(dark_HW, scratch, *_anywhere(rng), rng.uniform(0.3, 0.9))
+        _put(dark_HW, scratch, _anywhere(rng), rng.uniform(0.3, 0.9))
 
 
 def _drop(size_px: float, rng: Random) -> Byte:
     """Round, for water is; a little pulled out of shape."""
     angles = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-    radius = (
-        size_px
-        / 2
-        * (1 + sum(rng.normal(0, 0.1 / n) * np.cos(n * angles + rng.uniform(0, 6)) for n in (2, 3, 5)))
-    )
+    radius = np.ones(48)
+    for waves in (2, 3, 5):
+        radius += rng.normal(0, 0.1 / waves) * np.cos(waves * angles + rng.uniform(0, 2 * np.pi))
+    radius *= size_px / 2
     return drawn(radius[:, None] * _towards(angles) * (1, rng.uniform(0.7, 1)))
 
 
@@ -168,19 +169,19 @@ def _stains(dark_HW: Dark, rng: Random) -> None:
         shape = _drop(size, rng)
         inner = cv2.erode(shape, np.ones((3, 3), np.uint8), iterations=max(1, int(size / 14)))
         rim = cv2.subtract(shape, cv2.multiply(inner, 1, scale=rounded(rng.uniform(0.45, 0.85))))
-        _put(dark_HW, cv2.GaussianBlur(rim, (5, 5), 1.1), *_anywhere(rng), rng.uniform(0.4, 0.9))
+        _put(dark_HW, cv2.GaussianBlur(rim, (5, 5), 1.1), _anywhere(rng), rng.uniform(0.4, 0.9))
     _specks(dark_HW, rng, 80, 2.5, 0.5)
 
 
 def _splashes(dark_HW: Dark, rng: Random) -> None:
     """A large spot and what flew from it."""
     for _ in range(int(rng.integers(4, 9))):
-        row, column = _anywhere(rng)
+        place = _anywhere(rng)
         reach = rng.uniform(20, 70)
-        _put(dark_HW, blobs(rng.uniform(14, 45, 1), rng)[0], row, column, rng.uniform(0.7, 1.0))
+        _put(dark_HW, blobs(rng.uniform(14, 45, 1), rng)[0], place, rng.uniform(0.7, 1.0))
         sizes_px = np.clip(4 * rng.lognormal(0, 0.6, int(rng.integers(15, 50))), 1.2, 14)
         for drop in blobs(sizes_px, rng):
-            _put(dark_HW, drop, *rng.normal((row, column), reach), rng.uniform(0.6, 1.0))
+            _put(dark_HW, drop, rng.normal(place, reach), rng.uniform(0.6, 1.0))
 
 
 def _worn(dark_HW: Dark, rng: Random) -> None:
@@ -188,7 +189,7 @@ def _worn(dark_HW: Dark, rng: Random) -> None:
     _specks(dark_HW, rng, int(rng.integers(120, 260)), 3.5, 0.6)
     for _ in range(int(rng.integers(10, 30))):
         dash = _thread(rng, min(60 * rng.lognormal(0, 0.8), 400), 0.06, rng.uniform(0.6, 1.6), np.pi / 2)
-        _put(dark_HW, dash, *_anywhere(rng), rng.uniform(0.3, 0.9))
+        _put(dark_HW, dash, _anywhere(rng), rng.uniform(0.3, 0.9))
     _specks(dark_HW, rng, 4, 25.0, 0.4)
 
 
@@ -196,7 +197,7 @@ def _fibres(dark_HW: Dark, rng: Random) -> None:
     """Lint: short, thick, bent."""
     for _ in range(int(rng.integers(25, 60))):
         lint = _thread(rng, 28 * rng.lognormal(0, 0.4), 2.5, rng.uniform(0.8, 2.2), rng.uniform(0, 2 * np.pi))
-        _put(dark_HW, lint, *_anywhere(rng), rng.uniform(0.5, 1.0))
+        _put(dark_HW, lint, _anywhere(rng), rng.uniform(0.5, 1.0))
     _specks(dark_HW, rng, 120, 2.5, 0.6)
 
 
@@ -206,7 +207,7 @@ def _smudges(dark_HW: Dark, rng: Random) -> None:
         size = float(np.clip(70 * rng.lognormal(0, 0.4), 25, 180))
         shape = cv2.copyMakeBorder(blobs(np.array([size]), rng)[0], 30, 30, 30, 30, cv2.BORDER_CONSTANT)
         soft = cv2.GaussianBlur(shape, (0, 0), rounded(min(size / 9, 9)))
-        _put(dark_HW, soft, *_anywhere(rng), rng.uniform(0.1, 0.28))
+        _put(dark_HW, soft, _anywhere(rng), rng.uniform(0.1, 0.28))
     _specks(dark_HW, rng, 60, 3.0, 0.5)
 
 
@@ -217,24 +218,24 @@ def _flakes(dark_HW: Dark, rng: Random) -> None:
         angles = (np.arange(corners) + rng.uniform(0, 0.8, corners)) * 2 * np.pi / corners
         radius = float(np.clip(5 * rng.lognormal(0, 0.7), 1.2, 40)) * rng.uniform(0.4, 1.2, corners)
         chip = drawn(radius[:, None] * _towards(angles) * (1, rng.uniform(0.5, 1)))
-        _put(dark_HW, chip, *_anywhere(rng), rng.uniform(0.7, 1.0))
+        _put(dark_HW, chip, _anywhere(rng), rng.uniform(0.7, 1.0))
 
 
 def _cracks(dark_HW: Dark, rng: Random) -> None:
     """Brittle emulsion: cracks that branch."""
-    ends = [(*_anywhere(rng), rng.uniform(0, 2 * np.pi), 1.1) for _ in range(int(rng.integers(4, 9)))]
+    ends = [(_anywhere(rng), rng.uniform(0, 2 * np.pi), 1.1) for _ in range(int(rng.integers(4, 9)))]
     for _ in range(90):
         if not ends:
             break
-        row, column, heading, thickness = ends.pop(0)
+        place, heading, thickness = ends.pop(0)
         length = 45 * rng.lognormal(0, 0.4)
         turns = heading + np.cumsum(rng.normal(0, 0.25, 14))
         path_px = np.cumsum(_towards(turns), axis=0) * length / 14
-        middle = (path_px.min(axis=0) + path_px.max(axis=0))[::-1] / 2 + (row, column)
-        _put(dark_HW, drawn(path_px, thickness), *middle, rng.uniform(0.5, 1.0))
+        middle = place + (path_px.min(axis=0) + path_px.max(axis=0))[::-1] / 2
+        _put(dark_HW, drawn(path_px, thickness), middle, rng.uniform(0.5, 1.0))
         for _ in range(int(rng.choice([0, 1, 1, 2]))):
             turn = float(turns[-1]) + rng.normal(0, 0.7)
-            ends.append((row + path_px[-1, 1], column + path_px[-1, 0], turn, max(0.4, thickness * 0.85)))
+            ends.append((place + path_px[-1, ::-1], turn, max(0.4, thickness * 0.85)))
 
 
 _DRAWN: dict[Kind, Callable[[Dark, Random], None]] = {

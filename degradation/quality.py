@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from degradation.exact import limited, noise, rounded, stream
 from degradation.family import Mask, Moment, Planes, Size, counts, shares
 from degradation.overlay import Float
-from degradation.resample import FULL, Filter, resized, whole
+from degradation.resample import FULL, Filter, resized, smoothed, whole
 
 _FILTERS: tuple[Filter, ...] = ("bicubic", "bilinear", "lanczos")
 _WEIGHT = 4096  # weights of a blur are whole numbers of this sum
@@ -192,10 +192,7 @@ class _Copying:
 def blurred(whole_HW: Float, taps_px: int, blur: tuple[float, ...]) -> Float:
     """Whole numbers blurred by a Gaussian of a sigma, or of two variances and an angle; edges mirrored."""
     if len(blur) == 1:
-        fine_HW = (whole_HW * np.float32(16)).astype(np.uint16)
-        soft_HW = cv2.GaussianBlur(fine_HW, (taps_px, taps_px), max(blur[0], 0.05))
-        out_HW: Float = np.rint(soft_HW.astype(np.float32) * np.float32(1 / 16))
-        return out_HW
+        return smoothed(whole_HW, taps_px, max(blur[0], 0.05))
     # Picture and weights are whole, and so is every sum: rounding takes away what a Fourier transform in
     # double precision errs by, a millionth of one.
     sums_HW = cv2.filter2D(

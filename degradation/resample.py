@@ -1,4 +1,4 @@
-"""Resizing and turning pictures in whole numbers: the same bytes on any processor.
+"""Resizing, blurring and turning pictures in whole numbers: the same bytes on any processor.
 
 Pictures are float32 that hold whole numbers, sixteenths of the 255 levels; weights are 1024ths. Their sums of
 products stay below 2^24, so that float32 holds them exactly in whatever order they are added.
@@ -72,6 +72,26 @@ def _taps(size: int, wanted: int, how: Filter) -> tuple[NDArray[np.intp], Float]
     # What rounding lost goes to the heaviest tap: a plain picture stays plain.
     weights[weights.argmax(axis=0), np.arange(wanted)] += _WEIGHT - weights.sum(axis=0)
     return np.clip(places, 0, size - 1), weights.astype(np.float32)
+
+
+def smoothed(whole_HW: Float, taps_px: int, sigma_px: float) -> Float:
+    """Whole numbers blurred by a Gaussian; edges mirrored."""
+    weights, alone = _bell(taps_px, sigma_px), np.ones(1, np.float32)
+    for across, down in ((weights, alone), (alone, weights)):
+        whole_HW = cv2.sepFilter2D(whole_HW, cv2.CV_32F, across, down, borderType=cv2.BORDER_REFLECT_101)
+        whole_HW *= np.float32(1 / _WEIGHT)
+        np.rint(whole_HW, out=whole_HW)
+    return whole_HW
+
+
+@lru_cache(256)
+def _bell(taps_px: int, sigma_px: float) -> Float:
+    steps = np.arange(taps_px) - taps_px // 2
+    weights = np.exp(-(steps**2) / (2 * sigma_px**2))
+    fixed = np.rint(np.round(weights / weights.sum() * _WEIGHT, 6)).astype(np.float32)
+    fixed[taps_px // 2] += _WEIGHT - fixed.sum()
+    bell: Float = fixed
+    return bell
 
 
 def turned(grey_HW: Byte, row: float, column: float, side_px: float, angle: float) -> Byte:

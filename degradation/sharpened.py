@@ -9,14 +9,12 @@ Shape suffixes: C planes, H rows, W columns.
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
-import cv2
 import numpy as np
 
 from degradation.exact import limited
 from degradation.family import InPlace, Moment, Planes, Size, counts, shares
 from degradation.overlay import Float
-
-_FINE = 255 * 256
+from degradation.resample import FULL, smoothed, whole
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,6 @@ class _Sharper(InPlace):
         return limited(plane_HW + where_HW * (sharp_HW - plane_HW))
 
     def _soft(self, plane_HW: Float) -> Float:
-        fine_HW = np.rint(plane_HW * np.float32(_FINE)).astype(np.uint16)
-        taps = (self.recipe.taps_px, self.recipe.taps_px)
-        soft_HW = cv2.GaussianBlur(fine_HW, taps, self.recipe.sigma_px)  # whole numbers: the same everywhere
-        out_HW: Float = soft_HW.astype(np.float32) * np.float32(1 / _FINE)
-        return out_HW
+        soft_HW = smoothed(whole(plane_HW), self.recipe.taps_px, self.recipe.sigma_px)
+        soft_HW *= np.float32(1 / FULL)
+        return soft_HW
