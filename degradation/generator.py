@@ -17,7 +17,7 @@ from degradation.recipe import AnyFamily, Recipe
 
 Kind = Literal["damaged", "clean", "lookalike"]
 
-LAYERS = ("contaminants", "scratches")
+LAYERS = ("contaminants", "scratches", "emulsion", "mould", "splices")
 """Families that a mask tells of, in the order of their bits in a stored mask."""
 SPARE_FRAMES = 8
 """A clip of so many frames more than are wanted of it outlasts the frames that a recipe loses."""
@@ -100,12 +100,14 @@ def age(frames: Iterable[Planes], recipe: Recipe, seed: int) -> Iterator[Aged]:
 
 def _aged(source: Iterator[Planes], processes: Sequence[tuple[str, Process]]) -> Iterator[Aged]:
     before: Aged | None = None
+    waiting: dict[str, Moment] = {}
     while True:
-        moments = [(name, process.next()) for name, process in processes]
-        events = tuple(moment.event for _, moment in moments if moment.event)
+        moments = [(name, waiting.pop(name, None) or process.next()) for name, process in processes]
         if before is not None and any(moment.repeated for _, moment in moments):
-            yield replace(before, events=events)
+            waiting = {name: moment for name, moment in moments if not moment.repeated}
+            yield replace(before, events=tuple(moment.event for _, moment in moments if moment.repeated))
             continue
+        events = tuple(moment.event for _, moment in moments if moment.event)
         for _ in range(sum(moment.lost_frames for _, moment in moments)):
             next(source, None)
         planes_CHW = next(source, None)
@@ -119,14 +121,17 @@ def _frame(planes_CHW: Planes, moments: list[tuple[str, Moment]], events: tuple[
     target = undamaged = damaged = planes_CHW
     layers: dict[str, Mask] = {}
     for name, moment in moments:
-        if moment.on_target is not None:
+        apart = target is not undamaged
+        if moment.on_target is not None and apart:
             target = moment.on_target(target)
-        if moment.on_target_alone is not None:
-            target = moment.on_target_alone(target)
         for change in (moment.on_target, moment.on_film):
             if change is not None:
                 undamaged, damaged = _both(change, undamaged, damaged)
                 layers = {layer: change.spread(mask_HW) for layer, mask_HW in layers.items()}
+            if change is moment.on_target and not apart:
+                target = undamaged
+        if moment.on_target_alone is not None:
+            target = moment.on_target_alone(target)
         if moment.overlays:
             damaged, changed_HW = laid(damaged, moment.overlays)
             layers[name] = changed_HW | layers[name] if name in layers else changed_HW
