@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from degradation.exact import stream
 from degradation.family import InPlace, Moment, Planes, Size, counts, shares
 
+_TOE = 0.02  # light that the densest black still lets through
 _STEPS = 4080  # of a tone curve: 16 between neighbouring codes of 8 bits, which are hit exactly
 
 
@@ -52,7 +53,7 @@ class Fading:
         if size.channels == 3:
             exponents *= 1 - _dyes_lost(self.dyes, rng)
         light = np.linspace(0, 1, _STEPS + 1)
-        curves = [black + (white - black) * light**exponent for exponent in exponents]
+        curves = [black + (white - black) * (_TOE + (1 - _TOE) * light) ** exponent for exponent in exponents]
         return _Faded(ToneCurves(tuple(tabled(curve) for curve in curves)))
 
 
