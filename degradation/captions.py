@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 from degradation.exact import limited, rounded
 from degradation.family import Planes, Size
 
-_PRINTED = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX)
+_PRINTED = (
+    cv2.FONT_HERSHEY_SIMPLEX,
+    cv2.FONT_HERSHEY_DUPLEX,
+    cv2.FONT_HERSHEY_COMPLEX,
+    cv2.FONT_HERSHEY_TRIPLEX,
+)
 _FINE = 4  # bits of a pixel's fraction
 _WORDS = (
-    "the", "end", "Directed", "by", "Part", "II", "morning", "after", "He", "never", "came", "back", "home", "1906",
-    "Chapter", "and", "she", "waited", "Dr.", "Smith", "Photography", "A", "letter", "from", "Paris", "No!", "meanwhile",
-    "in", "San", "Francisco", "ten", "years", "later", "Cast", "Mary", "i'll", "see", "you", "there", "...",
+    "the end", "Directed by", "Part II", "morning", "He never came back", "home", "1906", "Chapter",
+    "and she waited", "Dr. Smith", "Photography", "A letter from", "Paris", "No!", "meanwhile", "in San Francisco", "years later",
 )  # fmt: skip
 
 
@@ -67,7 +71,7 @@ class Captions:
     def _print(self, base_px: float, line_px: float, font: int, thickness: int) -> None:
         """A line of words, centred, as large as fits."""
         rng, width = self._rng, self._size.width
-        words = " ".join(str(word) for word in rng.choice(_WORDS, int(rng.integers(1, 6))))
+        words = " ".join(str(word) for word in rng.choice(_WORDS, int(rng.integers(1, 4))))
         scale = rounded(line_px / 42)
         (wide, _), _ = cv2.getTextSize(words, font, scale, thickness)
         if wide > 0.94 * width:

@@ -113,9 +113,9 @@ def flaked(rows: int, columns: int, rng: np.random.Generator) -> tuple[Byte, Byt
     gone = far < np.sort(far)[int(rng.integers(1, max(2, flakes // 2)))]
     rough_sigma_px = rounded(np.clip(apart_px / 7, 0.8, 4.0))
     rough_px = min(0.14 * apart_px, 3.0)
-    down_hw = np.arange(rows, dtype=np.float32)[:, None] + noise(rows, columns, rng, rough_sigma_px) * np.float32(
-        rounded(rough_px)
-    )
+    down_hw = np.arange(rows, dtype=np.float32)[:, None] + noise(
+        rows, columns, rng, rough_sigma_px
+    ) * np.float32(rounded(rough_px))
     across_hw = np.arange(columns, dtype=np.float32) + noise(rows, columns, rng, rough_sigma_px) * np.float32(
         rounded(rough_px)
     )

@@ -123,4 +123,5 @@ def limited(planes: Float) -> Float:
 
 def whole(planes: Float, steps: int) -> NDArray[np.uint16]:
     """Values in [0, 1] as whole numbers up to `steps`, at most 65,535."""
-    return np.rint(planes * np.float32(steps)).astype(np.uint16)
+    numbers: NDArray[np.uint16] = np.rint(planes * np.float32(steps)).astype(np.uint16)
+    return numbers

@@ -13,7 +13,17 @@ from degradation.haze import Haze
 from degradation.swarms import Glints, Swarm
 
 Lookalike = Literal[
-    "snow", "confetti", "rain", "sparks", "fireworks", "glints", "smoke", "fire", "subtitle", "titles", "writing"
+    "snow",
+    "confetti",
+    "rain",
+    "sparks",
+    "fireworks",
+    "glints",
+    "smoke",
+    "fire",
+    "subtitle",
+    "titles",
+    "writing",
 ]
 
 LOOKALIKES: tuple[Lookalike, ...] = (

@@ -84,7 +84,7 @@ class _Growing:
         reached_hw = threads(large_px / 2, rng)
         full_hw = _smaller((reached_hw < _NEVER).astype(np.uint8) * np.uint8(255))
         full_hw = cv2.GaussianBlur(full_hw, (0, 0), rounded(max(1.0, large_px / 30)))
-        mottle_hw = noise(*full_hw.shape, rng, rounded(max(0.7, large_px / 60)))
+        mottle_hw = noise(full_hw.shape[0], full_hw.shape[1], rng, rounded(max(0.7, large_px / 60)))
         mottled_hw = full_hw * (np.float32(0.7) + np.float32(0.5) * mottle_hw)
         haze_hw = np.rint(np.clip(mottled_hw, 0, 255)).astype(np.uint8)
         rows, columns = haze_hw.shape
@@ -115,7 +115,7 @@ class _Growing:
 
 
 def threads(reach_px: float, rng: np.random.Generator) -> Byte:
-    """When threads reach each pixel of a box drawn `_FINE` times as large: 0 at the spore, 250 at the tips."""
+    """When threads reach each pixel of a box drawn `_FINE` times as large: 1 at the spore, 250 at tips."""
     step = reach_px * _FINE / _STEPS * 1.3
     half = int(reach_px * _FINE * 1.15) + 4
     count = int(rng.integers(8, 15))
@@ -148,4 +148,5 @@ def threads(reach_px: float, rng: np.random.Generator) -> Byte:
 def _smaller(large_hw: Byte) -> Byte:
     rows, columns = large_hw.shape[0] // _FINE, large_hw.shape[1] // _FINE
     total_hw = large_hw.reshape(rows, _FINE, columns, _FINE).sum(axis=(1, 3), dtype=np.uint16)
-    return (total_hw // _FINE**2).astype(np.uint8)
+    small_hw: Byte = (total_hw // _FINE**2).astype(np.uint8)
+    return small_hw

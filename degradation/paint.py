@@ -44,9 +44,11 @@ class Paint:
         return limited(out)
 
 
-def _inks(shown: Array, light: Array) -> list[list[int]]:
+def _inks(shown: Array, light: Array) -> list[list[float]]:
     """What is drawn (n, D) for so much opacity (n,) of so much light (n, 3)."""
-    return np.rint(255 * shown[:, None] * np.concatenate([np.ones((len(shown), 1)), light], axis=1)).tolist()  # type: ignore[no-any-return]
+    full = np.concatenate([np.ones((len(shown), 1)), light], axis=1)
+    inks: list[list[float]] = np.rint(255 * shown[:, None] * full).tolist()
+    return inks
 
 
 def shade(colour: Colour, channels: int) -> Colour:

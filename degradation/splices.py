@@ -123,7 +123,8 @@ class _Mended:
         grain_px = max(2, self._size.height // (40 if taped else 60))
         coarse_hw = rng.integers(0, 65536, (rows // grain_px + 2, width // grain_px + 2)).astype(np.uint16)
         smooth_hW = cv2.resize(coarse_hw, (width, rows), interpolation=cv2.INTER_LINEAR_EXACT) / 65535
-        return np.clip((0.55 if taped else 0.2) + 0.8 * smooth_hW, 0, 1)
+        mottled_hW: NDArray[np.float64] = np.clip((0.55 if taped else 0.2) + 0.8 * smooth_hW, 0, 1)
+        return mottled_hW
 
 
 def _turned(opacity_hW: NDArray[np.float64], bottom: bool) -> NDArray[np.uint8]:

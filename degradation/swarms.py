@@ -91,9 +91,7 @@ class Swarm:
         else:
             ends = self._place + self._velocity * self._way.open_share
             seen = shown > 0.02
-            paint.streaks(
-                self._place[seen], ends[seen], self._width_px[seen], shown[seen], self._light[seen]
-            )
+            paint.streaks(self._place[seen], ends[seen], self._width_px[seen], shown[seen], self._light[seen])
         if self._kind == "snow":  # flakes are soft
             cv2.GaussianBlur(paint.sheet_HWD, (3, 3), 0.7, dst=paint.sheet_HWD)
         self._move()

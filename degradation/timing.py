@@ -53,7 +53,7 @@ class _Stumbling:
             self._first = False
             return Moment()
         self._since += 1
-        if lot < self._recipe.repeats or self._every and self._since > self._every:
+        if lot < self._recipe.repeats or 0 < self._every < self._since:
             self._since = 0
             return Moment(repeated=True, event="repeat")
         lost = min(loss, self._may_lose)

@@ -22,9 +22,9 @@ class Transfer:
     noise: float = 0.006
     """Standard deviation of the chain's white noise, of full contrast."""
     halo: float = 0.3
-    """The most that is added again of what a blur takes away: light seams along edges; clips differ from 0."""
+    """The most that is added again of what a blur takes away: light seams along edges; clips differ."""
     coarsest: float = 0.6
-    """The most that compression takes away: 0 is JPEG quality 95, 1 is 15; clips differ from 0."""
+    """The most that compression takes away: 0 is JPEG quality 95, 1 is 15; clips differ."""
     probability: float = 1.0
     family: Literal["transfer"] = "transfer"
 
@@ -84,7 +84,9 @@ class _Video(InPlace):
         done, jpeg = cv2.imencode(".jpg", wide_HWC, [cv2.IMWRITE_JPEG_QUALITY, self.quality])
         if not done:
             raise RuntimeError("OpenCV cannot write JPEG: install a build that can")
-        back_HWC = cv2.imdecode(jpeg, cv2.IMREAD_UNCHANGED).reshape(*wide_HWC.shape[:2], -1)[top:, left:]
+        back_HWC = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_UNCHANGED)).reshape(*wide_HWC.shape[:2], -1)[
+            top:, left:
+        ]
         out: Planes = back_HWC.transpose(2, 0, 1)[::-1].astype(np.float32, order="C")
         out *= np.float32(1 / 255)
         return out

@@ -102,7 +102,8 @@ class _Shading:
         columns = np.linspace(-1, 1, size.width) - middle[1]
         out_HW = (rows**2)[:, None] + columns**2
         left_HW = 1 - depth * np.minimum(out_HW / 2, 1) ** 2
-        return np.round(left_HW, 5).astype(np.float32)
+        light_HW: NDArray[np.float32] = np.round(left_HW, 5).astype(np.float32)
+        return light_HW
 
     def _bleached(self) -> NDArray[np.float32]:
         """How far each pixel is bleached, (H, W): ragged, along a side."""
