@@ -49,7 +49,7 @@ class Fading:
         rng = stream(seed, self.family)
         black = min(float(rng.exponential(self.black)), 0.35)
         white = 1 - min(float(rng.exponential(self.white)), 0.35)
-        exponents = np.full(size.channels, float(np.exp(np.clip(rng.normal(0, self.gamma), -0.9, 0.9))))
+        exponents = np.full(size.channels, float(np.exp(np.clip(rng.normal(0, self.gamma), -0.5, 0.5))))
         if size.channels == 3:
             exponents *= 1 - _dyes_lost(self.dyes, rng)
         light = np.linspace(0, 1, _STEPS + 1)
@@ -59,7 +59,7 @@ class Fading:
 
 def _dyes_lost(mean: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Share of density lost by what holds back red, green and blue: cyan, magenta, yellow dye."""
-    most = min(float(rng.uniform(0, 2 * mean)), 0.9)
+    most = min(float(rng.uniform(0, 2 * mean)), 0.75)
     kept_back = [float(rng.uniform(0, 0.2)), float(rng.uniform(0.1, 0.9))]
     weakest_first = np.array([1.0, *kept_back]) if rng.random() < 0.8 else np.array([kept_back[1], 0.2, 1.0])
     return most * weakest_first

@@ -68,7 +68,7 @@ HEAVY = Recipe(
     "heavy",
     (
         Softness(sigma=0.0022, lost=0.4, probability=0.6),
-        Fading(black=0.08, white=0.1, gamma=0.25, dyes=0.5, probability=0.65),
+        Fading(black=0.08, white=0.1, gamma=0.2, dyes=0.45, probability=0.65),
         Tint(probability=0.15),
         Vignette(corners=0.35, bleached=0.15, leaks=0.01, probability=0.45),
         Weave(sideways=0.003, upright=0.002, jumps=0.01),

@@ -72,7 +72,7 @@ class _Mended:
             lost = min(int(rng.integers(0, 4)), self._may_lose)
             self._may_lose -= lost
             self._jump = rng.normal(size=2) * (recipe.jump / 4, recipe.jump) * self._size.height
-            self._gain = float(np.clip(self._gain * (1 + rng.normal(0, recipe.step)), 0.7, 1.4))
+            self._gain = float(np.clip(self._gain * (1 + rng.normal(0, recipe.step)), 0.75, 1.3))
         if mended and rng.random() < recipe.seen:
             pieces += self._line(bottom=False)
         if self._next_is_mended and rng.random() < recipe.seen / 2:
