@@ -122,7 +122,7 @@ class Swarm:
         if self._kind == "fireworks":
             # All of one burst fly apart as fast; in depth they are seen slower.
             angle, slow = rng.uniform(0, 2 * np.pi, count), np.sqrt(1 - rng.uniform(0, 1, count) ** 2)
-            speed = 9.0 * (slow * (np.cos(angle), np.sin(angle))).T * float(rng.uniform(0.6, 1.3))
+            speed = 9.0 * (slow * (np.cos(angle), np.sin(angle))).T * float(rng.uniform(0.6, 2.2))
             self._source = np.array([rng.uniform(0.1, 0.9), rng.uniform(0.1, 0.5)]) * self._edge
             self._life[which] = rng.uniform(14, 26, count)
         elif self._kind == "sparks":
