@@ -66,7 +66,7 @@ class Detector:
         suspicion = self.suspects(number)
         if suspicion.evidence is None:
             return None
-        sure_N = self._sure(number, suspicion.blobs, suspicion.evidence)
+        sure_N = self.sureness(number)
         keep_N = sure_N >= self._settings.sure
         if not keep_N.any():
             return None
@@ -79,7 +79,11 @@ class Detector:
         confidence_HW = cv2.dilate(by_label[chosen.labels_HW], np.ones((side, side), np.uint8))
         return Dirt(mask_HW, confidence_HW * mask_HW)
 
-    def _sure(self, number: int, blobs: blotches.Blobs, found: evidence.Evidence) -> Float:
+    def sureness(self, number: int) -> Float:
+        """How sure it is that suspects are dirt, in [0, 1]. Two views further each way must have arrived."""
+        blobs, found = self.suspects(number).blobs, self.suspects(number).evidence
+        if found is None:
+            return np.zeros(0, np.float32)
         near = [self.suspects(other).blobs for other in (number - 1, number + 1) if other in self._window]
         company_N = evidence.company(blobs, near)
         moving_N = self._moving(number, found.shapes, max(blobs.labels_HW.shape))

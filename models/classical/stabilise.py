@@ -64,7 +64,7 @@ def stabilise(footage: Footage, settings: StabiliseSettings | None = None) -> tu
     settings = settings or StabiliseSettings()
     steps_T2, support_T = _steps(footage, settings)
     path_T2 = np.cumsum(steps_T2, axis=0)
-    shifts_T2 = _smooth_path(path_T2, settings.window_frames) - path_T2
+    shifts_T2 = smooth_path(path_T2, settings.window_frames) - path_T2
     limit_px = settings.furthest_share * footage.height
     shifts_T2[np.hypot(*shifts_T2.T) > limit_px] = 0.0
     shifts = [
@@ -133,14 +133,14 @@ def _steps(footage: Footage, settings: StabiliseSettings) -> tuple[NDArray[np.fl
             support.append(1.0)
         else:
             pair = estimator.between(previous, small_hw)
-            move, share = _common(pair.forward_hw2, pair.forward_error_hw)
+            move, share = common_move(pair.forward_hw2, pair.forward_error_hw)
             steps.append(move * (footage.width / small_hw.shape[1]))
             support.append(share)
         previous = small_hw
     return np.array(steps).reshape(-1, 2), np.array(support)
 
 
-def _common(flow_hw2: Float, error_hw: Float) -> tuple[NDArray[np.float64], float]:
+def common_move(flow_hw2: Float, error_hw: Float) -> tuple[NDArray[np.float64], float]:
     """The move most of the picture makes: the median, then the mean of what is within half a pixel of it."""
     flows = flow_hw2[2:-2:3, 2:-2:3][error_hw[2:-2:3, 2:-2:3] < 1.0]
     if len(flows) < 50:
@@ -156,7 +156,7 @@ def _common(flow_hw2: Float, error_hw: Float) -> tuple[NDArray[np.float64], floa
     return (middle.astype(np.float64), share) if share >= 0.2 else (np.zeros(2), share)
 
 
-def _smooth_path(path_T2: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
+def smooth_path(path_T2: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     """The path without its fast part; the ends are continued by point reflection, so that pans stay pans."""
     frames = len(path_T2)
     if sigma <= 0 or frames < 3:
@@ -174,5 +174,5 @@ def jitter_index(footage: Footage, settings: StabiliseSettings | None = None) ->
     """Root mean square of the fast part of the shot's path, pixels: 0 stands still."""
     settings = settings or StabiliseSettings()
     path_T2 = np.cumsum(_steps(footage, settings)[0], axis=0)
-    fast_T2 = path_T2 - _smooth_path(path_T2, settings.window_frames)
+    fast_T2 = path_T2 - smooth_path(path_T2, settings.window_frames)
     return float(np.sqrt((fast_T2**2).sum(axis=1).mean())) if len(fast_T2) else 0.0
