@@ -210,6 +210,16 @@ def test_a_splice_waits_for_a_repeated_frame() -> None:
     assert all(np.array_equal(a.damaged_CHW, b.damaged_CHW) for a, b in zip(fresh, alone, strict=True))
 
 
+def test_the_rings_of_compression_are_not_damage() -> None:
+    clip, dirty = rolling(4), Recipe("dirty", (Contaminants(spots=8),))
+    direct, transferred = (
+        list(age(clip, recipe, 2)) for recipe in (dirty, dirty.having(Transfer(coarsest=1)))
+    )
+    assert all(np.array_equal(a.mask_HW, b.mask_HW) for a, b in zip(direct, transferred, strict=True))
+    rings = [(f.damaged_CHW != f.undamaged_CHW).any(axis=0) & ~f.mask_HW for f in transferred]
+    assert any(ring_HW.any() for ring_HW in rings)
+
+
 def test_coarser_compression_keeps_less() -> None:
     clip = rolling(2)
     mild, harsh = (
