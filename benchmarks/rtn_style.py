@@ -1,20 +1,26 @@
 """RTN's degradation as its text tells, written plainly: Pillow for templates, OpenCV and NumPy for the rest.
 
 What the generator is measured beside. Written from the description of RTN's released code (Wan 2022), not
-from the code; one frame after another, floats in [0, 1]. Templates lie decoded in memory, which spares it
-what reading them from disk costs RTN, and its blur is OpenCV's, not SciPy's slower one.
+from the code; one frame after another, floats in [0, 1]. The description names neither the library that blurs
+(its mirrored edges and pinned versions speak for SciPy) nor whether templates are read anew for every frame
+(there are more than a thousand), so both can be chosen.
 
 Shape suffixes: H rows, W columns, K taps.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageFilter
+from scipy import ndimage
 
 Float = NDArray[np.float32]
+Template = tuple[str, Callable[[], Image.Image]]
+"""Its folder, and how to get at it."""
+Blur = Callable[[Float, int, tuple[float, float], float], Float]
+"""Blurs a frame: taps, variances along both axes, angle of the first."""
 
 _LINES, _WHOLE, _BRIGHT = "001", "008", "011"
 _THICKENED = ("002", "003", "004", "005", "006", "007", "009", "012")
@@ -23,7 +29,7 @@ _RESIZINGS = (cv2.INTER_CUBIC, cv2.INTER_LINEAR, cv2.INTER_LANCZOS4)
 
 
 def degraded(
-    frames_HW: Sequence[Float], templates: Sequence[tuple[str, Image.Image]], seed: int
+    frames_HW: Sequence[Float], templates: Sequence[Template], seed: int, blur: Blur
 ) -> Iterator[tuple[Float, Float]]:
     """(film, target) of each frame of a clip."""
     rng = np.random.default_rng(seed)
@@ -31,27 +37,24 @@ def degraded(
     lines = [template for template in templates if template[0] == _LINES]
     walking = rng.random() < 0.2
     if walking:
-        texture = _texture(*lines[rng.integers(len(lines))], height, width, rng)
+        kind, opened = lines[rng.integers(len(lines))]
+        texture = _texture(kind, opened(), height, width, rng)
         mode = int(rng.integers(3))
     taps = 2 * int(rng.integers(2, 12)) + 3
-    turned, variances, angle = rng.random() < 0.5, rng.uniform(0, 8, 2), rng.uniform(0, np.pi)
-    sigma_px = rng.uniform(0, 2.8)
+    turned, angle = rng.random() < 0.5, rng.uniform(0, np.pi)
+    variances = rng.uniform(0, 8, 2) if turned else np.full(2, rng.uniform(0, 2.8) ** 2)
     scale = rng.choice([rng.uniform(1, 2), 1.0, rng.uniform(0.125, 1)], p=[0.2, 0.1, 0.7])
     noise, quality = rng.uniform(5, 10), rng.uniform(40, 100)
     for frame_HW in frames_HW:
         if walking:
             texture = _walked(texture, rng)
         else:
-            kind, template = templates[rng.integers(len(templates))]
-            texture = _texture(kind, template, height, width, rng)
+            kind, opened = templates[rng.integers(len(templates))]
+            texture = _texture(kind, opened(), height, width, rng)
             mode = 0 if kind == _BRIGHT else int(rng.integers(3))
         film = _blended(frame_HW, texture, mode, rng.uniform(0.6, 1))
-        if turned:
-            kernel_KK = _gaussian(taps, *(variances * rng.uniform(0.95, 1.05, 2)), angle + _swing(rng))
-            film = cv2.filter2D(film, -1, kernel_KK, borderType=cv2.BORDER_REFLECT_101)
-        else:
-            sigma = max(sigma_px * rng.uniform(0.95, 1.05), 0.05)
-            film = cv2.GaussianBlur(film, (taps, taps), sigma, borderType=cv2.BORDER_REFLECT_101)
+        along, across = np.maximum(variances * rng.uniform(0.95, 1.05, 2 if turned else 1), 0.01)
+        film = blur(film, taps, (along, across), angle + rng.uniform(-0.1, 0.1) * np.pi)
         size = max(8, round(width * scale)), max(8, round(height * scale))
         film = np.clip(cv2.resize(film, size, interpolation=_RESIZINGS[rng.integers(3)]), 0, 1)
         film = _noisy(film, np.clip(noise + rng.uniform(-0.5, 0.5), 5, 10) / 255, rng)
@@ -62,8 +65,17 @@ def degraded(
         yield np.clip((film - mean) * contrast + mean, 0, 1), _sharpened(frame_HW)
 
 
-def _swing(rng: np.random.Generator) -> float:
-    return rng.uniform(-0.1, 0.1) * np.pi
+def opencv_blur(film: Float, taps: int, variances: tuple[float, float], angle: float) -> Float:
+    """One that looks the same every way is made of a row and a column."""
+    along, across = variances
+    if along == across:
+        return cv2.GaussianBlur(film, (taps, taps), np.sqrt(along), borderType=cv2.BORDER_REFLECT_101)
+    kernel_KK = _gaussian(taps, along, across, angle)
+    return cv2.filter2D(film, -1, kernel_KK, borderType=cv2.BORDER_REFLECT_101)
+
+
+def scipy_blur(film: Float, taps: int, variances: tuple[float, float], angle: float) -> Float:
+    return ndimage.convolve(film, _gaussian(taps, *variances, angle), mode="mirror")
 
 
 def _texture(
@@ -115,7 +127,7 @@ def _blended(frame_HW: Float, texture: NDArray[np.uint8], mode: int, opacity: fl
 
 def _gaussian(taps: int, along: float, across: float, angle: float) -> Float:
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    inverse = turn @ np.diag([1 / max(along, 0.01), 1 / max(across, 0.01)]) @ turn.T
+    inverse = turn @ np.diag([1 / along, 1 / across]) @ turn.T
     steps = np.arange(taps) - taps // 2
     places = np.stack(np.meshgrid(steps, steps), axis=-1)
     kernel = np.exp(-0.5 * np.einsum("...i,ij,...j", places, inverse, places))
