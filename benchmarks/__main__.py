@@ -3,7 +3,16 @@
 import subprocess
 import sys
 
-_ALL = ("speed", "startup", "memory", "shots", "classical_quality", "network", "reader")
+_ALL = (
+    "speed",
+    "startup",
+    "memory",
+    "shots",
+    "classical_quality",
+    "network",
+    "degradation",
+    "reader",
+)
 
 
 def main() -> int:

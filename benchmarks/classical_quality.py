@@ -29,7 +29,7 @@ from degradation.generator import age
 from degradation.grain import Grain
 from degradation.lookalikes import LOOKALIKES, with_lookalike
 from degradation.recipe import Recipe
-from degradation.recipes import MEDIUM
+from degradation.recipes import MEDIUM, worn
 from degradation.scratches import Scratches
 from models.classical.restorer import ClassicalRestorer
 from models.metrics import Detection, compare, psnr, squared_error
@@ -42,7 +42,7 @@ CLEAN = Path(__file__).resolve().parents[2] / "shared/data/clean"
 DIRT = Contaminants(spots=20, blotches=1, hairs=1)
 RECIPES = {
     "dirt": Recipe("dirt", (DIRT,)),
-    "aged": MEDIUM.without("scratches").having(DIRT),
+    "aged": worn(MEDIUM).without("scratches").having(DIRT),
     "lines": Recipe("lines", (Scratches(lines=1.5),)),
 }
 # Each clip with the first frame used: where something moves.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.generator import age
-from degradation.recipes import MEDIUM
+from degradation.recipes import MEDIUM, worn
 from storage.master import Ffv1Writer
 from storage.pixels import Picture, layout_of, merge
 from storage.reel import VideoFacts
@@ -25,7 +25,7 @@ def write_film(path: Path, width: int, height: int, frames: int, shot_frames: in
     with Ffv1Writer(path, video) as writer:
         for start in range(0, frames, shot_frames):
             shot = moving_shot(start, width, height, min(shot_frames, frames - start))
-            for frame in age(shot, MEDIUM, start):
+            for frame in age(shot, worn(MEDIUM), start):
                 blank = Picture((np.zeros((height, width), np.uint8),), layout)
                 writer.write(merge(blank, frame.damaged_CHW, everywhere))
     return path

@@ -26,7 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.films import moving_shot
 from degradation.generator import Aged, age
-from degradation.recipes import MEDIUM
+from degradation.recipes import MEDIUM, worn
 from models.flow import FlowEstimator, flow_estimator
 from models.neural.compute import Compute
 from models.neural.restorer import NeuralRestorer
@@ -93,7 +93,7 @@ def film(width: int, height: int, frames: int) -> Footage:
     """A grey shot aged by the medium recipe, its damage given; made anew at each reading, never held."""
 
     def aged() -> Iterator[Aged]:
-        return age(moving_shot(1, width, height, frames), MEDIUM, 1)
+        return age(moving_shot(1, width, height, frames), worn(MEDIUM), 1)
 
     given = GivenMask(lambda: (frame.mask_HW for frame in aged()), "add")
     return Footage(lambda: (frame.damaged_CHW for frame in aged()), frames, height, width, "grey", given)

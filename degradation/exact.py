@@ -128,3 +128,9 @@ def limited(planes: Float) -> Float:
     """Held in [0, 1], in place."""
     np.maximum(planes, 0, out=planes)
     return np.minimum(planes, 1, out=planes)
+
+
+def whole(planes: Float, steps: int) -> NDArray[np.uint16]:
+    """Values in [0, 1] as whole numbers up to `steps`, at most 65,535."""
+    numbers: NDArray[np.uint16] = np.rint(planes * np.float32(steps)).astype(np.uint16)
+    return numbers

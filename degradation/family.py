@@ -14,6 +14,9 @@ from degradation.overlay import Overlay
 Planes = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
+MOST_LOST = 4
+"""Frames of one clip that one family may lose."""
+
 
 @dataclass(frozen=True)
 class Size:

@@ -9,15 +9,18 @@ from typing import Literal
 
 import numpy as np
 
+from degradation.drawings import OWN
 from degradation.exact import rounded, stream
 from degradation.family import Change, Mask, Moment, Planes, Process, Size
 from degradation.lookalikes import LOOKALIKES, Lookalike, with_lookalike
 from degradation.overlay import laid
 from degradation.recipe import AnyFamily, Recipe
+from degradation.sheets import Sheets
+from degradation.templates import Templates
 
 Kind = Literal["damaged", "clean", "lookalike"]
 
-LAYERS = ("contaminants", "scratches")
+LAYERS = ("contaminants", "scratches", "emulsion", "mould", "splices", "templates")
 """Families that a mask tells of, in the order of their bits in a stored mask."""
 SPARE_FRAMES = 8
 """A clip of so many frames more than are wanted of it outlasts the frames that a recipe loses."""
@@ -75,14 +78,20 @@ def drawn(recipe: Recipe, seed: int) -> Drawn:
     return Drawn(kind, lookalike, severity, families)
 
 
-def age(frames: Iterable[Planes], recipe: Recipe, seed: int) -> Iterator[Aged]:
+def age(frames: Iterable[Planes], recipe: Recipe, seed: int, templates: Sheets = OWN) -> Iterator[Aged]:
     """One shot made old, frame by frame; at most as many frames as are given.
+
+    `templates` are the sheets of dirt that a recipe with templates names by their digest.
 
     Each family draws from its own stream of numbers, so that a recipe without one of them gives the same film
     without that damage.
 
-    Raises ValueError for a frame that is not float32 planes_CHW, or whose size changes.
+    Raises ValueError for a frame that is not float32 planes_CHW, or whose size changes, and for templates
+    other than the recipe names.
     """
+    for family in recipe.families:
+        if isinstance(family, Templates):
+            family.check(templates)
     source = _checked(frames)
     first = next(source, None)
     if first is None:
@@ -92,20 +101,31 @@ def age(frames: Iterable[Planes], recipe: Recipe, seed: int) -> Iterator[Aged]:
     if clip.lookalike:
         source = with_lookalike(source, clip.lookalike, seed)
     channels, height, width = first.shape
+    size = Size(height, width, channels)
     processes = [
-        (family.family, family.begin(Size(height, width, channels), seed)) for family in clip.families
+        (
+            family.family,
+            family.begin_with(templates, size, seed)
+            if isinstance(family, Templates)
+            else family.begin(size, seed),
+        )
+        for family in clip.families
     ]
     yield from _aged(source, processes)
 
 
 def _aged(source: Iterator[Planes], processes: Sequence[tuple[str, Process]]) -> Iterator[Aged]:
     before: Aged | None = None
+    waiting: dict[str, Moment] = {}
     while True:
-        moments = [(name, process.next()) for name, process in processes]
-        events = tuple(moment.event for _, moment in moments if moment.event)
+        moments = [
+            (name, waiting.pop(name) if name in waiting else process.next()) for name, process in processes
+        ]
         if before is not None and any(moment.repeated for _, moment in moments):
-            yield replace(before, events=events)
+            waiting = {name: moment for name, moment in moments if not moment.repeated}
+            yield replace(before, events=tuple(moment.event for _, moment in moments if moment.repeated))
             continue
+        events = tuple(moment.event for _, moment in moments if moment.event)
         for _ in range(sum(moment.lost_frames for _, moment in moments)):
             next(source, None)
         planes_CHW = next(source, None)
@@ -119,24 +139,27 @@ def _frame(planes_CHW: Planes, moments: list[tuple[str, Moment]], events: tuple[
     target = undamaged = damaged = planes_CHW
     layers: dict[str, Mask] = {}
     for name, moment in moments:
+        shared = target is undamaged
         if moment.on_target is not None:
-            target = moment.on_target(target)
+            undamaged, damaged, layers = _after(moment.on_target, undamaged, damaged, layers)
+            target = undamaged if shared else moment.on_target(target)
         if moment.on_target_alone is not None:
             target = moment.on_target_alone(target)
-        for change in (moment.on_target, moment.on_film):
-            if change is not None:
-                undamaged, damaged = _both(change, undamaged, damaged)
-                layers = {layer: change.spread(mask_HW) for layer, mask_HW in layers.items()}
+        if moment.on_film is not None:
+            undamaged, damaged, layers = _after(moment.on_film, undamaged, damaged, layers)
         if moment.overlays:
             damaged, changed_HW = laid(damaged, moment.overlays)
             layers[name] = changed_HW | layers[name] if name in layers else changed_HW
     return Aged(damaged, undamaged, target, layers, events)
 
 
-def _both(change: Change, undamaged: Planes, damaged: Planes) -> tuple[Planes, Planes]:
+def _after(
+    change: Change, undamaged: Planes, damaged: Planes, layers: dict[str, Mask]
+) -> tuple[Planes, Planes, dict[str, Mask]]:
     """What befalls the film befalls it damaged or not; where nothing is damaged yet, it is done once."""
     changed = change(undamaged)
-    return changed, changed if damaged is undamaged else change(damaged)
+    spread = {layer: change.spread(mask_HW) for layer, mask_HW in layers.items()}
+    return changed, changed if damaged is undamaged else change(damaged), spread
 
 
 def _checked(frames: Iterable[Planes]) -> Iterator[Planes]:

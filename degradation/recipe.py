@@ -7,13 +7,45 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from degradation.contaminants import Contaminants
+from degradation.emulsion import Emulsion
+from degradation.fading import Fading
 from degradation.family import counts, shares
 from degradation.flicker import Flicker
 from degradation.grain import Grain
+from degradation.grey import Grey
+from degradation.mould import Mould
+from degradation.quality import Quality
 from degradation.scratches import Scratches
+from degradation.sharpened import Sharpened
+from degradation.softness import Softness
+from degradation.splices import Splices
+from degradation.templates import Templates
+from degradation.timing import Timing
+from degradation.tint import Tint
+from degradation.transfer import Transfer
+from degradation.vignette import Vignette
 from degradation.weave import Weave
 
-AnyFamily = Flicker | Weave | Grain | Scratches | Contaminants
+AnyFamily = (
+    Softness
+    | Fading
+    | Tint
+    | Vignette
+    | Weave
+    | Splices
+    | Flicker
+    | Grain
+    | Mould
+    | Emulsion
+    | Scratches
+    | Contaminants
+    | Timing
+    | Transfer
+    | Grey
+    | Templates
+    | Quality
+    | Sharpened
+)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.generator import age
-from degradation.recipes import RECIPES
+from degradation.recipes import RECIPES, worn
 from models.metrics import compare, psnr, squared_error
 from storage.delivery import MASTER, read_delivery
 from storage.frames import read_frames
@@ -56,7 +56,7 @@ def age_for_demo(film: str | None, output: str, damage: Damage, seed: int) -> Ag
             reel.frame_count,
         )
         video = replace(reel.video, pix_fmt="gray", full_range=True, range_tag=2, matrix=2)
-        recipe = RECIPES[damage]
+        recipe = worn(RECIPES[damage])
 
         def luma() -> Iterator[NDArray[np.float32]]:
             for picture in read_frames(reel, rows, 0, reel.frame_count):

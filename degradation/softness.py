@@ -1,0 +1,86 @@
+"""Blur and loss of resolution: lenses, copies of copies, focus that breathes.
+
+Shape suffixes: C planes, H rows, W columns.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+import cv2
+import numpy as np
+
+from degradation.exact import rounded, stream, whole
+from degradation.family import Mask, Moment, Planes, Size, counts, shares
+
+_WHITE = 65535  # blurred as 16-bit whole numbers, which OpenCV does alike everywhere
+
+
+@dataclass(frozen=True)
+class Softness:
+    """A Gaussian blur whose width wanders a little, and detail that is gone for good."""
+
+    sigma: float = 0.0015
+    """Median sigma of the blur, share of height (0.0015 is 0.7 px of 480); 0 means sharp."""
+    spread: float = 0.4
+    """Standard deviation of the logarithm of a clip's sigma."""
+    breathing: float = 0.15
+    """Standard deviation of the logarithm of a frame's sigma within a clip: film that buckles in the gate."""
+    memory: float = 0.85
+    """How much of that carries over to the next frame, in [0, 1)."""
+    lost: float = 0.3
+    """The most that is lost of the number of lines, as when a small copy is enlarged; clips differ from none
+    to this."""
+    probability: float = 1.0
+    family: Literal["softness"] = "softness"
+
+    def __post_init__(self) -> None:
+        shares(sigma=self.sigma, memory=self.memory, lost=self.lost, probability=self.probability)
+        counts(spread=self.spread, breathing=self.breathing)
+
+    def scaled(self, severity: float) -> Self:
+        return replace(self, sigma=min(self.sigma * severity, 1.0), lost=min(self.lost * severity, 0.8))
+
+    def begin(self, size: Size, seed: int) -> "_Softening":
+        return _Softening(self, size, stream(seed, self.family))
+
+
+class _Softening:
+    def __init__(self, recipe: Softness, size: Size, rng: np.random.Generator) -> None:
+        self._recipe = recipe
+        self._rng = rng
+        self._sigma_px = recipe.sigma * size.height * float(rng.lognormal(0, recipe.spread))
+        kept = 1 - rng.uniform(0, recipe.lost)
+        self._small = (max(8, round(size.width * kept)), max(8, round(size.height * kept)))
+        self._breath = float(rng.normal())
+
+    def next(self) -> Moment:
+        memory = self._recipe.memory
+        self._breath = memory * self._breath + float(np.sqrt(1 - memory**2) * self._rng.normal())
+        sigma_px = rounded(self._sigma_px * np.exp(self._recipe.breathing * self._breath))
+        return Moment(on_film=_Blur(round(sigma_px, 2), self._small))
+
+
+@dataclass(frozen=True)
+class _Blur:
+    sigma_px: float
+    small: tuple[int, int]
+    """Columns and rows in which the picture once was held."""
+
+    def __call__(self, planes_CHW: Planes) -> Planes:
+        out: Planes = np.stack([self._soft(plane_HW) for plane_HW in planes_CHW]).astype(np.float32)
+        out *= np.float32(1 / _WHITE)
+        return out
+
+    def _soft(self, plane_HW: Planes) -> cv2.typing.MatLike:
+        soft: cv2.typing.MatLike = whole(plane_HW, _WHITE)
+        if self.sigma_px >= 0.2:
+            taps = 2 * int(np.ceil(3 * self.sigma_px)) + 1
+            soft = cv2.GaussianBlur(soft, (taps, taps), self.sigma_px)
+        full = plane_HW.shape[1], plane_HW.shape[0]
+        if self.small[0] < full[0]:
+            soft = cv2.resize(soft, self.small, interpolation=cv2.INTER_LINEAR_EXACT)
+            soft = cv2.resize(soft, full, interpolation=cv2.INTER_LINEAR_EXACT)
+        return soft
+
+    def spread(self, mask_HW: Mask) -> Mask:
+        return np.asarray(self._soft(mask_HW.astype(np.float32)) > 0)
