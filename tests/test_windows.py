@@ -12,7 +12,7 @@ import torch
 
 from degradation.family import Moment
 from degradation.recipe import Recipe
-from degradation.recipes import HEAVY
+from degradation.recipes import HEAVY, worn
 from storage.corpus import write_shard
 from storage.errors import StorageError
 from tasks.windows import Feeder, Shuffle, WindowConfig, Windows
@@ -104,7 +104,9 @@ def test_damage_lies_anywhere_in_a_crop_near_it(corpus):
 
 
 def test_fresh_damage_is_laid_on_the_clean_clip(corpus):
-    windows = Windows(corpus, changed(mode="fresh", recipe=HEAVY, crop_px=40, flips=False, near_damage=1.0))
+    windows = Windows(
+        corpus, changed(mode="fresh", recipe=worn(HEAVY), crop_px=40, flips=False, near_damage=1.0)
+    )
     marked = 0
     for n in range(len(CLIPS)):
         window = windows[0, n]
