@@ -20,7 +20,7 @@ Byte = NDArray[np.uint8]
 _FINE = 4  # shapes are drawn this much larger and averaged down: soft, sub-pixel outlines
 _FULL = 255 // _FINE**2
 _FAINTNESS = 3
-"""On six reels of 1903 to 1969 the contrast of dirt is 0.05 in the middle and 0.14 at the 95th percentile."""
+"""On six reels of old film the contrast of dirt is 0.05 in the middle and 0.14 at the 95th percentile."""
 _HEAP = 0.05  # how far pieces of one heap lie apart, share of height
 
 

@@ -4,7 +4,7 @@ Shape suffixes: C planes, H rows, W columns. Pictures are float32 in [0, 1].
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 from degradation.captions import Captions
 from degradation.exact import stream
@@ -26,19 +26,7 @@ Lookalike = Literal[
     "writing",
 ]
 
-LOOKALIKES: tuple[Lookalike, ...] = (
-    "snow",
-    "confetti",
-    "rain",
-    "sparks",
-    "fireworks",
-    "glints",
-    "smoke",
-    "fire",
-    "subtitle",
-    "titles",
-    "writing",
-)
+LOOKALIKES: tuple[Lookalike, ...] = get_args(Lookalike)
 
 
 def with_lookalike(frames: Iterable[Planes], kind: Lookalike, seed: int) -> Iterator[Planes]:

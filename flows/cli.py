@@ -162,19 +162,6 @@ def _demo(options: argparse.Namespace) -> int:
     return status
 
 
-def _realism(options: argparse.Namespace) -> int:
-    from tasks.realism import realism
-
-    said = (lambda side: None) if options.json else print
-    comparisons = realism(options.reels, options.against, options.clean, options.output, progress=said)
-    if options.json:
-        print(json.dumps({"statistics": [asdict(comparison) for comparison in comparisons]}, indent=2))
-    else:
-        print("\n".join(sentence for comparison in comparisons for sentence in comparison.sentences()))
-        print(f"  report  {options.output}")
-    return DELIVERED
-
-
 def _request(options: argparse.Namespace) -> "RestoreRequest":
     from tasks.request import RequestError, RestoreRequest
     from tasks.sources import find_sources
@@ -343,17 +330,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=1)
     restoring(sub)
 
-    text = "compare how worn real reels are with clean footage made old"
-    corpus = commands.add_parser("corpus", help="synthetic damage").add_subparsers(required=True)
+    corpus = commands.add_parser("corpus", help="clean films made old").add_subparsers(required=True)
     add_commands(command, corpus, common, _at_least_one)
-    sub = corpus.add_parser("realism", parents=[common], help=text, description=text)
-    sub.set_defaults(run=_realism)
-    sub.add_argument("reels", nargs="+", metavar="REEL", help="real film: what restore takes")
-    sub.add_argument(
-        "--against", nargs="+", metavar="RECIPE", default=["light", "medium", "heavy"], help="recipes by name"
-    )
-    sub.add_argument("--clean", nargs="+", required=True, metavar="SOURCE", help="clean footage to make old")
-    sub.add_argument("--output", default="realism.html", metavar="FILE.html", help="JSON goes beside it")
     return parser
 
 

@@ -51,6 +51,19 @@ def add_commands(
             sub.add_argument(
                 "--sources", nargs="+", metavar="SOURCE", default=[], help="where to look for moved films"
             )
+    text = "compare how worn real reels are with clean footage made old"
+    sub = corpus.add_parser("realism", parents=[common], help=text, description=text)
+    sub.set_defaults(run=_realism)
+    sub.add_argument("reels", nargs="+", metavar="REEL", help="real film: what restore takes")
+    sub.add_argument(
+        "--against",
+        nargs="+",
+        metavar="RECIPE",
+        default=["light", "medium", "heavy"],
+        help="recipes by name or file, or finished corpora",
+    )
+    sub.add_argument("--clean", nargs="+", required=True, metavar="SOURCE", help="clean footage to make old")
+    sub.add_argument("--output", default="realism.html", metavar="FILE.html", help="JSON goes beside it")
 
 
 def _engine_options(sub: argparse.ArgumentParser, workers: Callable[[str], int]) -> None:
@@ -169,3 +182,16 @@ def _rebuild(options: argparse.Namespace) -> int:
         rebuilt = rebuild_corpus(crew, options.corpus, options.vault, options.sources, tell)
     print(json.dumps(asdict(rebuilt), indent=2) if options.json else rebuilt.sentence())
     return _FAILED if rebuilt.differing else _DONE
+
+
+def _realism(options: argparse.Namespace) -> int:
+    from tasks.realism import realism
+
+    said = (lambda side: None) if options.json else print
+    comparisons = realism(options.reels, options.against, options.clean, options.output, progress=said)
+    if options.json:
+        print(json.dumps({"statistics": [asdict(comparison) for comparison in comparisons]}, indent=2))
+    else:
+        print("\n".join(sentence for comparison in comparisons for sentence in comparison.sentences()))
+        print(f"  report  {options.output}")
+    return _DONE

@@ -1,17 +1,20 @@
 """Whether film made old wears as real film does: both measured with the same instrument, in one report."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from degradation.recipes import RECIPES
 from models.wear.wear import Wear
+from storage.clipcode import Bytes
+from storage.corpus import Corpus
+from storage.filesystem import is_local
 from tasks.comparison import Comparison, Side, compare, series
+from tasks.corpus import find_corpus
 from tasks.realism_page import realism_html
-from tasks.request import RequestError
+from tasks.recipes import find_recipe
 from tasks.sources import find_sources
-from tasks.wear import Sample, measure_aged, measure_reel, spread_over
+from tasks.wear import Sample, measure_aged, measure_clips, measure_reel, spread_over
 
 
 def realism(
@@ -25,25 +28,43 @@ def realism(
 ) -> list[Comparison]:
     """Measures real reels, clean footage and that footage aged by recipes, and writes the report.
 
-    Raises RequestError, SourceError.
+    `against` names recipes, files of recipes, and finished corpora. Raises RequestError, StorageError.
     """
     sample = sample or Sample()
-    unknown = [name for name in against if name not in RECIPES]
-    if unknown:
-        raise RequestError(f"{unknown[0]}: no such recipe; there are: {', '.join(RECIPES)}")
-    films, footage = find_sources(reels), spread_over(find_sources(clean), sample.footage)
     once = replace(sample, shots=1)
+    others = [_against(name, seed, once) for name in against]
+    films, footage = find_sources(reels), spread_over(find_sources(clean), sample.footage)
     sides = []
     for film in films:
         progress(film)
         sides.append(Side(Path(film).name, "real", measure_reel(film, sample)))
     progress("clean footage")
     sides.append(Side("clean footage", "clean", sum((measure_reel(c, once) for c in footage), Wear())))
-    for name in against:
+    for name, measured in zip(against, others, strict=True):
         progress(name)
-        aged = (measure_aged(c, RECIPES[name], seed + 1000 * n, once) for n, c in enumerate(footage))
-        sides.append(Side(name, "synthetic", sum(aged, Wear())))
+        sides.append(Side(name, "synthetic", measured(footage)))
     return write_report(sides, output, sample)
+
+
+def _against(name: str, seed: int, sample: Sample) -> Callable[[Sequence[str]], Wear]:
+    """What measures a recipe on clean footage, or the clips of a corpus: their damaged ones alone."""
+    if Path(name).is_dir() or not is_local(name):
+        corpus = find_corpus(name)[2]
+        return lambda footage: measure_clips(_damaged(corpus, sample.clips), sample)
+    recipe = replace(find_recipe(name), clean=0.0, lookalike=0.0)
+
+    def measured(footage: Sequence[str]) -> Wear:
+        aged = (measure_aged(source, recipe, seed + 1000 * n, sample) for n, source in enumerate(footage))
+        return sum(aged, Wear())
+
+    return measured
+
+
+def _damaged(corpus: Corpus, most: int) -> Iterator[Bytes]:
+    rows = [row for row in corpus.rows if row["status"] == "kept" and row["kind"] == "damaged"]
+    for row in spread_over(rows, most):
+        with corpus.shard(row["shard"]) as shard:
+            yield shard.coded(row["row"], ("damaged",)).decoded(("damaged",))["damaged"]
 
 
 def write_report(sides: Sequence[Side], output: str, sample: Sample) -> list[Comparison]:

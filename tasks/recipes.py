@@ -23,15 +23,15 @@ def find_recipe(named: str) -> Recipe:
         return recipe_from(recipe_facts(RECIPES[named]))  # 12 and 12.0 are one number with two digests
     path = Path(named).expanduser()
     if path.suffix != ".json":
-        raise RequestError(f"--recipe {named}: no such recipe; choose {', '.join(RECIPES)} or a .json file")
+        raise RequestError(f"recipe {named}: no such recipe; choose {', '.join(RECIPES)} or a .json file")
     try:
         data = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise RequestError(f"--recipe {named}: cannot be read ({first_line(error)})") from error
+        raise RequestError(f"recipe {named}: cannot be read ({first_line(error)})") from error
     try:
         return recipe_from(data)
     except ValueError as error:
-        raise RequestError(f"--recipe {named}: {error}") from error
+        raise RequestError(f"recipe {named}: {error}") from error
 
 
 def recipe_from(data: Any) -> Recipe:

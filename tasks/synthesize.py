@@ -8,13 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from fractions import Fraction
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from degradation.family import Planes
-from degradation.generator import LAYERS, Aged, age, drawn
+from degradation.generator import drawn
 from degradation.recipe import Recipe
 from storage.corpus import FACTS, Clip, encode_clip, write_shard
 from storage.digest import digest_of
@@ -24,6 +22,7 @@ from storage.frames import read_frames
 from storage.pixels import Picture
 from storage.reel import VideoFacts
 from storage.vault import Vault
+from tasks.aging import aged
 from tasks.clips import ClipPlan
 from tasks.ingest import IngestedReel, load
 from tasks.recipe import OtherInstallation, installation
@@ -65,7 +64,9 @@ class MadeShard:
 
 def installed() -> str:
     """Digest of all here that can change a byte of a shard, but for what the job says."""
-    return digest_of(installation("degradation", "storage", "tasks/recipes.py", "tasks/synthesize.py"))
+    return digest_of(
+        installation("degradation", "storage", "tasks/aging.py", "tasks/recipes.py", "tasks/synthesize.py")
+    )
 
 
 def make_shard(job: ShardJob) -> MadeShard:
@@ -133,11 +134,7 @@ def _clips(vault: Vault, job: ShardJob, rejected: list[dict[str, Any]]) -> Itera
             except ValueError as error:
                 rejected.append({**rejected_row(facts, str(error)), "shard": job.shard})
                 continue
-            yield {
-                **facts,
-                "events": events,
-                **encode_clip(made),
-            }
+            yield {**facts, "events": events, **encode_clip(made)}
 
 
 def cut_clips(reel: IngestedReel, plans: Sequence[ClipPlan]) -> Iterator[tuple[ClipPlan, Bytes]]:
@@ -181,52 +178,11 @@ def _cut(picture: Picture, video: VideoFacts, plan: ClipPlan) -> Bytes:
 def aged_clip(clean_TCHW: Bytes, plan: ClipPlan, recipe: Recipe) -> tuple[Clip, list[str]]:
     """The clip's five streams and what happened to each of its frames.
 
-    Of the clean frames those are kept that the recipe used up. Raises ValueError where there is nothing to
-    see, or where the recipe lost too many frames.
+    Raises ValueError where there is nothing to see, or where the recipe lost too many frames.
     """
     if int(clean_TCHW.max()) - int(clean_TCHW.min()) <= _FLAT_LEVELS:
         raise ValueError(f"flat: lightness spans no more than {_FLAT_LEVELS} of 255 levels")
-    clip, events = aged(clean_TCHW, plan.frames, recipe, plan.seed)
-    if len(events) < plan.frames:
-        raise ValueError(
-            f"too_short: the recipe lost frames of {len(clean_TCHW)} and {plan.frames} are needed"
-        )
-    return clip, events
-
-
-def aged(clean_TCHW: Bytes, frames: int, recipe: Recipe, seed: int) -> tuple[Clip, list[str]]:
-    """So many clean frames made old, or as many as come of them: the streams and each frame's events."""
-    used = 0
-
-    def given() -> Iterator[Planes]:
-        nonlocal used
-        for frame_CHW in clean_TCHW:
-            used += 1
-            yield frame_CHW.astype(np.float32) / np.float32(255)
-
-    made = list(islice(age(given(), recipe, seed), frames))
-    clip = Clip(
-        clean_TCHW[:used],
-        np.stack([_bytes(frame.target_CHW) for frame in made]),
-        np.stack([_bytes(frame.undamaged_CHW) for frame in made]),
-        np.stack([_bytes(frame.damaged_CHW) for frame in made]),
-        np.stack([_bits(frame) for frame in made]),
-    )
-    return clip, [", ".join(frame.events) for frame in made]
-
-
-def _bytes(planes_CHW: Planes) -> Bytes:
-    levels: Bytes = np.rint(planes_CHW * np.float32(255)).astype(np.uint8)
-    return levels
-
-
-def _bits(frame: Aged) -> Bytes:
-    """Bit n stands for the nth of LAYERS."""
-    bits_HW = np.zeros(frame.damaged_CHW.shape[1:], np.uint8)
-    for n, layer in enumerate(LAYERS):
-        if layer in frame.layers:
-            bits_HW |= frame.layers[layer].astype(np.uint8) << np.uint8(n)
-    return bits_HW
+    return aged(clean_TCHW, plan.frames, recipe, plan.seed)
 
 
 def clip_facts(plan: ClipPlan, recipe: Recipe) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def measure_aged(source: str, recipe: Recipe, seed: int, sample: Sample) -> Wear
 def measure_clips(damaged: Iterable[NDArray[np.uint8]], sample: Sample) -> Wear:
     """The wear of a corpus' clips, TCHW of 8 bit, grey or RGB: each is one shot."""
     wear = Wear()
-    for clip_TCHW in islice(damaged, sample.clips):
+    for clip_TCHW in damaged:
         colour: Colour = "grey" if clip_TCHW.shape[1] == 1 else "rgb"
         lights = (luma(frame.astype(np.float32) / np.float32(255), colour) for frame in clip_TCHW)
         shot = [_sized(light_HW, sample.rows) for light_HW in islice(lights, sample.frames)]

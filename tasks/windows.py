@@ -9,7 +9,7 @@ import os
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from degradation.generator import LAYERS, age
 from degradation.recipe import Recipe
 from degradation.recipes import MEDIUM
 from storage.clipcode import Bytes, Crop
 from storage.corpus import Corpus, Shard, Stream
 from storage.errors import StorageError
+from tasks.aging import aged
 
 Split = Literal["train", "val", "test"]
 Mode = Literal["stored", "fresh"]
@@ -141,29 +141,16 @@ class Windows(Dataset[Window]):
         frames = self.config.frames
         clean_TCHW = self._shard(clip.shard).coded(clip.row, ("clean",)).decoded(("clean",))["clean"]
         first = int(rng.integers(0, max(0, len(clean_TCHW) - frames) + 1))
-        given = (
-            frame_CHW.astype(np.float32) / np.float32(255)
-            for frame_CHW in chain(clean_TCHW[first:], clean_TCHW[-2::-1])
-        )
         seed = int(rng.integers(0, 2**63))
-        aged = list(islice(age(given, self.config.recipe, seed), frames))
-        if len(aged) < frames:
-            raise StorageError(
-                f"{self._corpus.uri}: clip {clip.clip} is too short for recipe {self.config.recipe.name}, "
-                f"which made {len(aged)} frames of {len(clean_TCHW)}; give longer clips"
-            )
-        masks = np.zeros((frames, 1, clip.height, clip.width), np.uint8)
-        for frame, mask_1HW in zip(aged, masks, strict=True):
-            for bit, layer in enumerate(LAYERS):
-                if layer in frame.layers:
-                    mask_1HW[0] |= frame.layers[layer].astype(np.uint8) << np.uint8(bit)
+        given_TCHW = np.concatenate([clean_TCHW[first:], clean_TCHW[-2::-1]])
+        try:
+            made, _ = aged(given_TCHW, frames, self.config.recipe, seed)
+        except ValueError as error:
+            raise StorageError(f"{self._corpus.uri}: clip {clip.clip}: {error}; give longer clips") from error
+        masks = made.masks_THW[:, None]
         crop = self._crop(masks, rng)
-        streams = (
-            [frame.damaged_CHW for frame in aged],
-            [frame.undamaged_CHW for frame in aged],
-            [frame.target_CHW for frame in aged],
-        )
-        return [*(_levels(_cut(np.stack(stream), crop)) for stream in streams), _cut(masks, crop)]
+        streams = (made.damaged_TCHW, made.undamaged_TCHW, made.target_TCHW, masks)
+        return [_cut(stream, crop) for stream in streams]
 
     def _crop(self, masks_T1HW: Bytes, rng: np.random.Generator) -> Crop:
         """Anywhere, or so that a damaged pixel lies anywhere in it."""
@@ -307,8 +294,3 @@ def _batches(shuffle: Shuffle, items: int) -> Iterator[list[Place]]:
 def _cut(stream: NDArray[Any], crop: Crop) -> NDArray[Any]:
     top, left, height, width = crop
     return stream[..., top : top + height, left : left + width]
-
-
-def _levels(planes: NDArray[np.float32]) -> Bytes:
-    levels: Bytes = np.rint(planes * np.float32(255)).astype(np.uint8)
-    return levels

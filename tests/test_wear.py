@@ -256,4 +256,4 @@ def test_reels_and_recipes_are_reported(tmp_path: Path, capsys: pytest.CaptureFi
     assert {s["name"]: len(s["readings"]) for s in told["statistics"]} == {s.name: 4 for s in STATISTICS}
     assert str(page) in capsys.readouterr().out
     assert main([*command, "ancient"]) == 2
-    assert "ancient: no such recipe; there are: light" in capsys.readouterr().err
+    assert "recipe ancient: no such recipe; choose light" in capsys.readouterr().err

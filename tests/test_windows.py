@@ -143,7 +143,7 @@ def test_what_old_age_swallows_is_made_up_from_the_clip_s_end(tmp_path):
     shown = Windows(corpus, config)[0, 1].target.numpy()
     wanted = clips[1].clean_TCHW[[0, 2, 3, 2]]
     assert any(np.array_equal(shown, wanted[..., left : left + 40]) for left in range(9))
-    with pytest.raises(StorageError, match="too short for recipe losing"):
+    with pytest.raises(StorageError, match="too_short: recipe losing made 3 of 4 frames"):
         Windows(corpus, replace(config, recipe=Recipe("losing", (Losing(tuple(range(9))),))))[0, 1]
 
 
