@@ -92,6 +92,9 @@ class Engine:
             hand_out()
         try:
             for future in ended:
+                if future.status == "lost":  # with the worker that held it; another does it again
+                    ended.add(future)
+                    continue
                 job = running.pop(future.key)
                 yield self._end(job, future)
                 hand_out()
@@ -101,7 +104,7 @@ class Engine:
     def _end(self, job: Job, future: Any) -> Done[Job, Any]:
         if future.status == "finished":
             return Done(job, future.result())
-        if future.status in ("cancelled", "lost"):
+        if future.status == "cancelled":
             raise EngineError("the Dask scheduler went away; run the same command to go on")
         try:
             error = future.exception()
