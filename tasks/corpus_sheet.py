@@ -1,8 +1,8 @@
 """The contact sheet of a corpus: clips of every kind, each clean, damaged, and with its mask."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from itertools import chain, islice, zip_longest
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import cv2
@@ -32,12 +32,19 @@ def draw_sheet(vault: Vault, corpus: str, rows: Sequence[Mapping[str, Any]], lay
 
 
 def _spread(kept: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Clips of all kinds and films, one of each in turn, the most damaged of a film first."""
-    piles: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+    """Damaged clips for one half, all other kinds in turn for the other; the most damaged of a film first."""
+    piles: dict[str, dict[str, list[Mapping[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for row in sorted(kept, key=lambda row: (-row["damaged_share"], row["clip"])):
-        piles[row["lookalike"] or row["kind"], row["film"]].append(row)
-    turns = chain.from_iterable(zip_longest(*(piles[name] for name in sorted(piles))))
-    return list(islice((row for row in turns if row is not None), _CLIPS))
+        piles[row["lookalike"] or row["kind"]][row["film"]].append(row)
+    kinds = {kind: _in_turn(films.values()) for kind, films in sorted(piles.items())}
+    damaged = kinds.pop("damaged", [])
+    others = _in_turn(kinds.values())[: max(_CLIPS // 2, _CLIPS - len(damaged))]
+    return damaged[: _CLIPS - len(others)] + others
+
+
+def _in_turn(piles: Iterable[Sequence[Mapping[str, Any]]]) -> list[Mapping[str, Any]]:
+    """The first of each, then the second of each ..."""
+    return [row for turn in zip_longest(*piles) for row in turn if row is not None]
 
 
 def _strip(vault: Vault, corpus: str, row: Mapping[str, Any]) -> NDArray[np.uint8]:

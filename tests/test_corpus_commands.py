@@ -1,12 +1,14 @@
 """Corpora looked into, checked and made again; what is asked for in vain is told in one line."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from flows.cli import DELIVERED, FAILED, USAGE, main
 from storage.corpus import RECORD, TABLE
+from tasks import corpus_sheet
 from tasks.corpus_errors import CorpusError
 from tasks.corpus_rebuild import rebuild_corpus
 from tasks.corpus_verify import verify_corpus
@@ -116,3 +118,16 @@ def test_a_corpus_is_shown(corpus: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert all(word in shown for word in ("train", "contaminants", "too_short", "pan3.mkv"))
     assert main(["corpus", "show", str(corpus), "--json"]) == DELIVERED
     assert json.loads(capsys.readouterr().out)["clips"] == CLIPS
+
+
+@pytest.mark.parametrize("films", [1, 40])
+def test_a_sheet_shows_every_kind_however_many_films_there_are(films: int) -> None:
+    kinds = [("damaged", None), ("clean", None), ("lookalike", "rain"), ("lookalike", "writing")]
+    rows = [
+        {"kind": kind, "lookalike": like, "film": str(film), "damaged_share": 0.01 * n, "clip": f"{film} {n}"}
+        for film in range(films)
+        for kind, like in kinds
+        for n in range(30)
+    ]
+    shown = Counter(row["lookalike"] or row["kind"] for row in corpus_sheet._spread(rows))
+    assert shown == {"damaged": 12, "clean": 4, "rain": 4, "writing": 4}
