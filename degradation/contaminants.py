@@ -5,22 +5,19 @@ Ivanova 2023): diameters are log-normal, dirt is up to 2.3 times as long as wide
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from degradation.exact import rounded, stream
+from degradation.exact import stream
 from degradation.family import Moment, Size, counts, shares
+from degradation.outlines import FULL, Points, filled, stroked
 from degradation.overlay import Blend, Overlay
 
-Byte = NDArray[np.uint8]
-
-_FINE = 4  # shapes are drawn this much larger and averaged down: soft, sub-pixel outlines
-_FULL = 255 // _FINE**2
 _FAINTNESS = 3
 """On six reels of old film the contrast of dirt is 0.05 in the middle and 0.14 at the 95th percentile."""
+_AT_ONCE = 8  # frames are drawn together: numbers by the hundred cost little more than by the ten
 _HEAP = 0.05  # how far pieces of one heap lie apart, share of height
 
 
@@ -80,98 +77,106 @@ class _Dirt:
     def __init__(self, recipe: Contaminants, size: Size, seed: int) -> None:
         self._recipe = recipe
         self._size = size
-        self._seed = seed
-        self._frame = -1
-        side = float(stream(seed, recipe.family).uniform(-recipe.one_sided, recipe.one_sided))
+        self._rng = stream(seed, recipe.family)
+        self._drawn: list[Moment] = []
+        side = float(self._rng.uniform(-recipe.one_sided, recipe.one_sided))
         self._bright = min(max(recipe.bright + side, 0), 1)
 
     def next(self) -> Moment:
-        self._frame += 1
-        recipe, height = self._recipe, self._size.height
-        rng = stream(self._seed, recipe.family, self._frame)
+        if not self._drawn:
+            self._drawn = self._moments()[::-1]
+        return self._drawn.pop()
+
+    def _moments(self) -> list[Moment]:
+        recipe, rng, height = self._recipe, self._rng, self._size.height
         # The mean of a log-normal number is above its median by half its variance.
-        burst = float(np.exp(rng.normal(-(recipe.bursts**2) / 2, recipe.bursts)))
-        spots, blotches, hairs = rng.poisson(
-            (recipe.spots * burst, recipe.blotches * burst, recipe.hairs * burst)
-        )
+        bursts = np.exp(rng.normal(-(recipe.bursts**2) / 2, recipe.bursts, (_AT_ONCE, 1)))
+        counts = rng.poisson(bursts * (recipe.spots, recipe.blotches, recipe.hairs))
+        spots, blotches, strands = counts.sum(axis=0).tolist()
         diameters_px = np.concatenate(
             [
                 np.maximum(1.2, height * recipe.spot_size * rng.lognormal(0, recipe.spot_spread, spots)),
                 np.maximum(3.0, height * recipe.blotch_size * rng.lognormal(0, 0.4, blotches)),
             ]
         )
-        shapes = blobs(np.minimum(diameters_px, height / 3), rng)
-        shapes += [_hair(height, recipe.hair_length, rng) for _ in range(hairs)]
-        places_px = self._places_px(len(shapes), rng)
-        lots = rng.random((len(shapes), 5)).tolist()
-        return Moment(overlays=tuple(map(self._placed, shapes, places_px, lots)))
+        lengths_px = height * np.clip(recipe.hair_length * rng.lognormal(0, 0.6, strands), 0.01, 0.3)
+        frames = np.concatenate([np.repeat(np.arange(_AT_ONCE), count) for count in counts.T])
+        looks = self._looks(len(frames))
+        levels = [round(FULL * look.strength) for look in looks]
+        outlines = ragged(np.minimum(diameters_px, height / 3), rng)
+        thick_px = np.maximum(1.0, height / 480 * rng.uniform(1.0, 2.5, strands)).tolist()
+        shares = [
+            # A strip is as high as what is highest on it: large and small are kept apart.
+            *filled(outlines[:spots], levels[:spots]).shares(),
+            *filled(outlines[spots:], levels[spots : len(outlines)]).shares(),
+            *stroked(hairs(lengths_px, rng), thick_px, levels[len(outlines) :]).shares(),
+        ]
+        overlays: list[list[Overlay]] = [[] for _ in range(_AT_ONCE)]
+        for frame, (row, column), share_hw, look in zip(
+            frames.tolist(), self._places_px(frames), shares, looks, strict=True
+        ):
+            rows, columns = share_hw.shape
+            piece = Overlay(row - rows // 2, column - columns // 2, share_hw, look.tone, look.blend)
+            overlays[frame].append(piece)
+        return [Moment(overlays=tuple(pieces)) for pieces in overlays]
 
-    def _places_px(self, count: int, rng: np.random.Generator) -> list[list[int]]:
-        """Rows and columns of the pieces' middles; some lie about one place."""
-        whole = np.array([self._size.height, self._size.width])
-        places = rng.random((count, 2)) * whole
-        heap, about = rng.random(2) * whole, rng.normal(0, _HEAP, (count, 2)) * self._size.height
-        together = rng.random((count, 1)) < self._recipe.clustered
-        near: list[list[int]] = np.rint(np.where(together, heap + about, places)).astype(int).tolist()
+    def _looks(self, count: int) -> list["_Look"]:
+        recipe = self._recipe
+        depth, white, clear, tone, takes = self._rng.random((5, count))
+        strengths = recipe.faintest + (1 - recipe.faintest) * depth**_FAINTNESS
+        bright = white < self._bright
+        tones = np.round(0.12 * tone, 6)
+        tones[bright] = 1 - tones[bright]
+        blends = np.where(bright, "add", np.where(takes < 0.5, "subtract", "multiply"))
+        see_through = clear < recipe.translucent
+        strengths[see_through] *= 0.6
+        blends[~see_through] = "cover"
+        return [
+            _Look(*look) for look in zip(strengths.tolist(), tones.tolist(), blends.tolist(), strict=True)
+        ]
+
+    def _places_px(self, frames: NDArray[np.int64]) -> list[list[int]]:
+        """Rows and columns of the pieces' middles; some of a frame lie about one place."""
+        rng, whole = self._rng, np.array([self._size.height, self._size.width])
+        places = rng.random((len(frames), 2)) * whole
+        heaps = rng.random((_AT_ONCE, 2)) * whole
+        about = heaps[frames] + rng.normal(0, _HEAP, places.shape) * self._size.height
+        together = rng.random((len(frames), 1)) < self._recipe.clustered
+        near: list[list[int]] = np.rint(np.where(together, about, places)).astype(int).tolist()
         return near
 
-    def _placed(self, opacity_hw: Byte, place_px: list[int], lots: list[float]) -> Overlay:
-        """Lots are numbers in [0, 1)."""
-        recipe = self._recipe
-        rows, columns = opacity_hw.shape
-        row, column = place_px[0] - rows // 2, place_px[1] - columns // 2
-        strength = rounded(recipe.faintest + (1 - recipe.faintest) * lots[0] ** _FAINTNESS)
-        bright, clear = lots[1] < self._bright, lots[2] < recipe.translucent
-        tone = rounded(1 - 0.12 * lots[3] if bright else 0.12 * lots[3])
-        if not clear:
-            return Overlay(row, column, opacity_hw, strength, tone)
-        blend: Blend = "add" if bright else ("subtract" if lots[4] < 0.5 else "multiply")
-        return Overlay(row, column, opacity_hw, rounded(0.6 * strength), tone, blend)
+
+class _Look(NamedTuple):
+    strength: float
+    tone: float
+    blend: Blend
 
 
 _WAVES = np.arange(2, 7)
 _ANGLES = np.linspace(0, 2 * np.pi, 40, endpoint=False)
 _TURNS = np.stack([np.cos(_WAVES[:, None] * _ANGLES), np.sin(_WAVES[:, None] * _ANGLES)])
 _AROUND = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
+_ALONG = np.linspace(0, 1, 32)
 
 
-def blobs(diameters_px: NDArray[np.float64], rng: np.random.Generator) -> list[Byte]:
-    """Opacities (h, w) of ragged, roundish, slightly soft spots, 0 to 255."""
+def ragged(diameters_px: NDArray[np.float64], rng: np.random.Generator) -> Points:
+    """Outlines (N, P, 2) of ragged, roundish spots."""
     count = len(diameters_px)
     swings = rng.normal(0, 0.35, (2, count, 5)) / _WAVES / np.sqrt(2)
     radii = 1 + swings[0] @ _TURNS[0] + swings[1] @ _TURNS[1]
     radii = np.clip(radii, 0.3, 2.0) * (diameters_px[:, None] / 2)
     narrow, turn = np.sqrt(rng.uniform(0.28, 1.0, (count, 1))), rng.uniform(0, np.pi, (count, 1))
     x, y = radii * _AROUND[0] / narrow, radii * _AROUND[1] * narrow
-    across, down = x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)
-    return [drawn(outline) for outline in np.stack([across, down], axis=2)]
+    return np.stack([x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)], axis=2)
 
 
-def _hair(height: int, length: float, rng: np.random.Generator) -> Byte:
-    """A thin curved line, often upright: hairs, and the short dashes of a worn print."""
-    length_px = height * float(np.clip(rng.lognormal(np.log(length), 0.6), 0.01, 0.3))
-    upright = rng.random() < 0.5
-    heading = np.pi / 2 + rng.normal(0, 0.05) if upright else rng.uniform(0, np.pi)
-    bend = rng.normal(0, 0.1 if upright else 2.0)
-    along = np.linspace(0, 1, 32)
-    headings = heading + bend * along + 0.3 * bend * np.sin(2 * np.pi * along)
-    step = length_px / 31
-    thickness_px = max(1.0, height / 480 * float(rng.uniform(1.0, 2.5)))
-    path = np.cumsum(np.stack([np.cos(headings), np.sin(headings)], axis=1), axis=0) * step
-    return drawn(path, thickness_px)
-
-
-def drawn(points_xy: NDArray[np.float64], thickness_px: float | None = None) -> Byte:
-    """Opacity of an outline (filled) or a line of a thickness, cut to its box with a soft edge."""
-    points = np.rint(points_xy * _FINE).astype(np.int32)
-    margin = _FINE * (3 + int(thickness_px or 0))
-    points += margin - points.min(axis=0)
-    columns, rows = ((points.max(axis=0) + margin) // _FINE + 1).tolist()
-    large = np.zeros((rows * _FINE, columns * _FINE), np.uint8)
-    if thickness_px is None:
-        cv2.fillPoly(large, [points], _FULL)
-    else:
-        cv2.polylines(large, [points], False, _FULL, max(1, round(thickness_px * _FINE)))
-    small = np.add.reduce(large.reshape(rows, _FINE, columns, _FINE), axis=(1, 3), dtype=np.uint8)
-    soft: Byte = cv2.GaussianBlur(small, (5, 5), 0.8)
-    return soft
+def hairs(lengths_px: NDArray[np.float64], rng: np.random.Generator) -> Points:
+    """Paths (N, P, 2) of thin curved lines, often upright: hairs, and the short dashes of a worn print."""
+    upright = rng.random((len(lengths_px), 1)) < 0.5
+    normal, any_way = rng.normal(0, 1, (2, len(lengths_px), 1)), rng.uniform(0, np.pi, upright.shape)
+    heading = np.where(upright, np.pi / 2 + 0.05 * normal[0], any_way)
+    bend = np.where(upright, 0.1, 2.0) * normal[1]
+    headings = heading + bend * _ALONG + 0.3 * bend * np.sin(2 * np.pi * _ALONG)
+    steps = np.stack([np.cos(headings), np.sin(headings)], axis=2)
+    paths: Points = np.cumsum(steps, axis=1) * lengths_px[:, None, None] / (len(_ALONG) - 1)
+    return paths

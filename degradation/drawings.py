@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from degradation.contaminants import blobs, drawn
+from degradation.contaminants import ragged
 from degradation.exact import Float, noise, rounded, stream
+from degradation.outlines import Points, filled, stroked
 from degradation.sheets import LINES, Byte, Kind, Sheet
 
 HEIGHT, WIDTH = 600, 800
@@ -83,7 +84,7 @@ def _specks(dark_HW: Dark, rng: Random, count: int, size_px: float, spread: floa
     """Grains of dust, most of them small; few are dense, and some lie in heaps."""
     heaps = [_anywhere(rng) for _ in range(6)]
     sizes_px = np.clip(size_px * rng.lognormal(0, spread, count), 1.2, 60)
-    for speck in blobs(sizes_px, rng):
+    for speck in filled(ragged(sizes_px, rng)).opacities():
         place = _anywhere(rng)
         if rng.random() < 0.3:
             place = rng.normal(heaps[int(rng.integers(len(heaps)))], 45)
@@ -95,6 +96,15 @@ def _towards(angles: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
+def _line(path_P2: NDArray[np.float64], thickness_px: float) -> Byte:
+    return stroked(path_P2[None], [thickness_px]).opacities()[0]
+
+
+def _filled(outlines_NP2: Points) -> Byte:
+    """The first."""
+    return filled(outlines_NP2).opacities()[0]
+
+
 def _thread(rng: Random, length_px: float, curl: float, thickness_px: float, heading: float) -> Byte:
     """A line whose direction wanders; its thickness is a little uneven."""
     count = max(12, int(length_px / 4))
@@ -103,7 +113,7 @@ def _thread(rng: Random, length_px: float, curl: float, thickness_px: float, hea
         heading + curl * np.cumsum(turns) / np.sqrt(count) + rng.normal(0, curl) * np.linspace(0, 1, count)
     )
     step = length_px / count
-    return drawn(np.cumsum(_towards(headings), axis=0) * step, thickness_px)
+    return _line(np.cumsum(_towards(headings), axis=0) * step, thickness_px)
 
 
 def _lines(dark_HW: Dark, rng: Random) -> None:
@@ -159,7 +169,7 @@ def _drop(size_px: float, rng: Random) -> Byte:
     for waves in (2, 3, 5):
         radius += rng.normal(0, 0.1 / waves) * np.cos(waves * angles + rng.uniform(0, 2 * np.pi))
     radius *= size_px / 2
-    return drawn(radius[:, None] * _towards(angles) * (1, rng.uniform(0.7, 1)))
+    return _filled((radius[:, None] * _towards(angles) * (1, rng.uniform(0.7, 1)))[None])
 
 
 def _stains(dark_HW: Dark, rng: Random) -> None:
@@ -178,9 +188,9 @@ def _splashes(dark_HW: Dark, rng: Random) -> None:
     for _ in range(int(rng.integers(4, 9))):
         place = _anywhere(rng)
         reach = rng.uniform(20, 70)
-        _put(dark_HW, blobs(rng.uniform(14, 45, 1), rng)[0], place, rng.uniform(0.7, 1.0))
+        _put(dark_HW, _filled(ragged(rng.uniform(14, 45, 1), rng)), place, rng.uniform(0.7, 1.0))
         sizes_px = np.clip(4 * rng.lognormal(0, 0.6, int(rng.integers(15, 50))), 1.2, 14)
-        for drop in blobs(sizes_px, rng):
+        for drop in filled(ragged(sizes_px, rng)).opacities():
             _put(dark_HW, drop, rng.normal(place, reach), rng.uniform(0.6, 1.0))
 
 
@@ -205,7 +215,9 @@ def _smudges(dark_HW: Dark, rng: Random) -> None:
     """Oil and fingers: soft, large, faint."""
     for _ in range(int(rng.integers(8, 16))):
         size = float(np.clip(70 * rng.lognormal(0, 0.4), 25, 180))
-        shape = cv2.copyMakeBorder(blobs(np.array([size]), rng)[0], 30, 30, 30, 30, cv2.BORDER_CONSTANT)
+        shape = cv2.copyMakeBorder(
+            _filled(ragged(np.array([size]), rng)), 30, 30, 30, 30, cv2.BORDER_CONSTANT
+        )
         soft = cv2.GaussianBlur(shape, (0, 0), rounded(min(size / 9, 9)))
         _put(dark_HW, soft, _anywhere(rng), rng.uniform(0.1, 0.28))
     _specks(dark_HW, rng, 60, 3.0, 0.5)
@@ -217,7 +229,7 @@ def _flakes(dark_HW: Dark, rng: Random) -> None:
         corners = int(rng.integers(4, 9))
         angles = (np.arange(corners) + rng.uniform(0, 0.8, corners)) * 2 * np.pi / corners
         radius = float(np.clip(5 * rng.lognormal(0, 0.7), 1.2, 40)) * rng.uniform(0.4, 1.2, corners)
-        chip = drawn(radius[:, None] * _towards(angles) * (1, rng.uniform(0.5, 1)))
+        chip = _filled((radius[:, None] * _towards(angles) * (1, rng.uniform(0.5, 1)))[None])
         _put(dark_HW, chip, _anywhere(rng), rng.uniform(0.7, 1.0))
 
 
@@ -232,7 +244,7 @@ def _cracks(dark_HW: Dark, rng: Random) -> None:
         turns = heading + np.cumsum(rng.normal(0, 0.25, 14))
         path_px = np.cumsum(_towards(turns), axis=0) * length / 14
         middle = place + (path_px.min(axis=0) + path_px.max(axis=0))[::-1] / 2
-        _put(dark_HW, drawn(path_px, thickness), middle, rng.uniform(0.5, 1.0))
+        _put(dark_HW, _line(path_px, thickness), middle, rng.uniform(0.5, 1.0))
         for _ in range(int(rng.choice([0, 1, 1, 2]))):
             turn = float(turns[-1]) + rng.normal(0, 0.7)
             ends.append((place + path_px[-1, ::-1], turn, max(0.4, thickness * 0.85)))

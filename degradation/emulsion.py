@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from degradation.exact import noise, rounded, stream
 from degradation.family import Moment, Size, counts, shares
-from degradation.overlay import Overlay
+from degradation.overlay import Overlay, seen
 
 Byte = NDArray[np.uint8]
 
@@ -93,9 +93,9 @@ class _Flaking:
         # A flake's curled edge throws a shadow to one side.
         off = 1 if rng.random() < 0.5 else -1
         return [
-            Overlay(row + 1, column + off, bare_hw, rounded(0.5 * strength), 1 - tone),
-            Overlay(row, column, cracks_hw, rounded(rng.uniform(0.3, 0.7)), tone),
-            Overlay(row, column, bare_hw, strength, tone),
+            Overlay(row + 1, column + off, seen(bare_hw, rounded(0.5 * strength)), 1 - tone),
+            Overlay(row, column, seen(cracks_hw, rounded(rng.uniform(0.3, 0.7))), tone),
+            Overlay(row, column, seen(bare_hw, strength), tone),
         ]
 
 

@@ -2,12 +2,12 @@
 
 What touches pixels here is whole numbers, or single float32 additions, products and comparisons, which IEEE
 754 fixes to the last bit. Sines, exponentials and the like, which differ between libraries in the last bit,
-make parameters only, which are then rounded; sums of many floats, whose order differs, are not used at all.
+make parameters only, which are then rounded. Sums of many products, whose order differs, are of whole numbers
+that stay below 2^24: float32 holds them exactly in whatever order they are added.
 
 Shape suffixes: H rows, W columns, h, w coarse rows and columns.
 """
 
-from collections.abc import Iterable
 from functools import cache
 
 import cv2
@@ -16,10 +16,15 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float32]
 
-# Four bytes add up to a bell: mean 510, variance 4 (256^2 - 1) / 12.
-_BYTES, _MEAN, _SPREAD = 4, 510, float(np.sqrt(4 * (256**2 - 1) / 12))
-_ROOM = 64  # the sums of four bytes fill 16 bits when multiplied by this
+# Four numbers of 0 to 15 add up to a bell.
+_MEAN, _SPREAD = 30, float(np.sqrt(4 * (16**2 - 1) / 12))
+_HALF_BYTES = np.uint64(0x0F0F0F0F0F0F0F0F)
+# How much larger the sums may become in 8 bits and in 16.
+_ROOM_8, _ROOM_16 = 4, 1024
 _FINE = 256  # weights of interpolation are multiples of one over this
+_STEP = 2**14  # smooth fields are multiples of one over this
+FULL = 4080
+"""White in whole numbers: 255 levels of sixteen steps."""
 
 
 def stream(seed: int, family: str, frame: int = -1) -> np.random.Generator:
@@ -35,87 +40,93 @@ def rounded(value: float) -> float:
 def noise(height: int, width: int, rng: np.random.Generator, sigma_px: float = 0.0) -> Float:
     """Bell-shaped noise (H, W) of mean 0 and variance 1, blurred by a Gaussian of this sigma."""
     count = height * width
-    words = rng.bit_generator.random_raw((_BYTES * count + 7) // 8).astype("<u8", copy=False)
-    parts = words.view(np.uint8)[: _BYTES * count].reshape(_BYTES, height, width)
-    whole = parts[0].astype(np.uint16)
-    for part in parts[1:]:
-        whole += part
-    scale, kept = 1.0, 1.0
+    words = rng.bit_generator.random_raw(2 * (-(-count // 8)))
+    # Eight sums of two lie side by side in a word, then of four.
+    pairs = words >> np.uint64(4)
+    pairs &= _HALF_BYTES
+    words &= _HALF_BYTES
+    pairs += words
+    fours = pairs[: len(pairs) // 2] + pairs[len(pairs) // 2 :]
+    sums = fours.astype("<u8", copy=False).view(np.uint8)[:count].reshape(height, width)
+    room, kept = 1, 1.0
     if sigma_px > 0.2:
         taps = 2 * int(np.ceil(3 * sigma_px)) + 1
         kept = float((cv2.getGaussianKernel(taps, sigma_px) ** 2).sum())
         # Whole numbers: the same everywhere. Eight bits are quicker, and fine enough for a slight blur.
-        if sigma_px < 0.8:
-            scale = 1 / 4
-            whole = cv2.GaussianBlur((whole // 4).astype(np.uint8), (taps, taps), sigma_px)
-        else:
-            scale = float(_ROOM)
-            whole = cv2.GaussianBlur(whole * _ROOM, (taps, taps), sigma_px)
-    mean = _MEAN * scale - (0.375 if scale < 1 else 0)  # what the division by four leaves over
-    out: Float = whole.astype(np.float32)
-    out -= np.float32(mean)
-    out *= np.float32(rounded(1 / (_SPREAD * kept)) / scale)
+        room = _ROOM_8 if sigma_px < 0.8 else _ROOM_16
+        sums = sums * (np.uint8(room) if sigma_px < 0.8 else np.uint16(room))
+        sums = cv2.GaussianBlur(sums, (taps, taps), sigma_px)
+    out: Float = sums.astype(np.float32)
+    out -= np.float32(_MEAN * room)
+    out *= np.float32(rounded(1 / (_SPREAD * kept)) / room)
     return out
 
 
 def field(coarse_hw: NDArray[np.float64], height: int, width: int) -> Float:
-    """A coarse grid spread smoothly over (H, W); its outer values lie on the edges."""
-    coarse = np.round(coarse_hw, 6).astype(np.float32)
-    rows_Hw = _summed(zip(coarse, _weights(coarse.shape[0], height).T[:, :, None], strict=True))
-    return _summed(zip(rows_Hw.T[:, :, None], _weights(coarse.shape[1], width).T, strict=True))
+    """A coarse grid of values between -4 and 4, spread smoothly over (H, W) in steps of 2^-14; its outer
+    values lie on the edges."""
+    coarse = np.rint(np.round(coarse_hw, 6) * _STEP).astype(np.float32)
+    rows_Hw = np.rint(_weights(coarse.shape[0], height) @ coarse * np.float32(1 / _FINE))
+    spread_HW: Float = rows_Hw @ _weights(coarse.shape[1], width).T
+    spread_HW *= np.float32(1 / (_FINE * _STEP))
+    return spread_HW
 
 
 @cache
 def _weights(knots: int, size: int) -> Float:
-    """How much each knot counts at each place, (size, knots): a smooth step from one to the next."""
+    """How much of `_FINE` each knot counts at each place, (size, knots): smooth steps between them."""
     if knots == 1:
-        return np.ones((size, 1), np.float32)
+        return np.full((size, 1), _FINE, np.float32)
     place = np.linspace(0, knots - 1, size)
     apart = np.clip(np.abs(place[:, None] - np.arange(knots)), 0, 1)
-    weights: Float = (np.rint((1 - apart * apart * (3 - 2 * apart)) * _FINE) / _FINE).astype(np.float32)
+    weights: Float = np.rint((1 - apart * apart * (3 - 2 * apart)) * _FINE).astype(np.float32)
     return weights
 
 
-def _summed(products: Iterable[tuple[Float, Float | np.float32]]) -> Float:
-    """The sum of products, in the order given; memory is taken twice, whatever their number."""
-    total: Float | None = None
-    spare: Float | None = None
-    for one, other in products:
-        if total is None:
-            total = np.multiply(one, other)
-        else:
-            spare = np.multiply(one, other, out=spare)
-            total += spare
-    assert total is not None  # callers sum one product at least
-    return total
-
-
 def moved(plane_HW: Float, across_px: float, down_px: float) -> Float:
-    """The plane moved right and down by parts of pixels (cubic convolution, Keys 1981); edges replicated."""
-    out = plane_HW
-    for axis, shift in ((1, across_px), (0, down_px)):
-        if shift != 0:
-            out = _moved(out, shift, axis)
-    return out
+    """The plane in [0, 1] moved right and down by parts of pixels (cubic convolution, Keys 1981); edges
+    replicated. It comes out in steps of 1/4080, and what overshoots is cut off."""
+    out_HW = plane_HW * np.float32(FULL)
+    np.rint(out_HW, out=out_HW)
+    for axis, shift_px in ((1, across_px), (0, down_px)):
+        if shift_px != 0:
+            whole_px, taps = _taps(shift_px, out_HW.shape[axis])
+            out_HW = _tapped(out_HW, whole_px, taps, axis)
+            np.rint(out_HW, out=out_HW)
+    out_HW *= np.float32(1 / FULL)
+    return limited(out_HW)
 
 
-def _moved(plane_HW: Float, shift_px: float, axis: int) -> Float:
-    size = plane_HW.shape[axis]
+def reached(mask_HW: NDArray[np.bool_], across_px: float, down_px: float) -> NDArray[np.bool_]:
+    """All pixels into which `moved` takes anything of these."""
+    for axis, shift_px in ((1, across_px), (0, down_px)):
+        if shift_px != 0:
+            whole_px, taps = _taps(shift_px, mask_HW.shape[axis])
+            mask_HW = _tapped(mask_HW.astype(np.float32), whole_px, np.abs(taps), axis) != 0
+    return mask_HW
+
+
+def _taps(shift_px: float, size: int) -> tuple[int, Float]:
+    """How far off the pixel lies, in whole pixels, of which, with two neighbours on either side, another is
+    made, and how much of each of the five."""
     shift_px = min(max(shift_px, -size), size)
-    whole = int(np.floor(-shift_px))
-    part = -shift_px - whole
-    near = [_cubic(part + 1), _cubic(part), _cubic(1 - part), _cubic(2 - part)]
-    weights = [round(weight * _FINE) / _FINE for weight in near]
-    weights[1] += 1 - sum(weights)
-    border = size + 3 if abs(shift_px) > 8 else 11
-    down, across = (border, 0) if axis == 0 else (0, border)
-    wide: Float = cv2.copyMakeBorder(plane_HW, down, down, across, across, cv2.BORDER_REPLICATE)
-    starts = [border + whole + tap for tap in (-1, 0, 1, 2)]
-    return _summed(
-        (wide[start : start + size] if axis == 0 else wide[:, start : start + size], np.float32(weight))
-        for start, weight in zip(starts, weights, strict=True)
-        if weight
-    )
+    whole_px = round(-shift_px)
+    part = -shift_px - whole_px
+    taps = np.rint([_cubic(abs(part - apart)) * _FINE for apart in (-2, -1, 0, 1, 2)]) / _FINE
+    taps[2] += 1 - taps.sum()
+    return whole_px, taps.astype(np.float32)
+
+
+def _tapped(plane_HW: Float, whole_px: int, taps: Float, axis: int) -> Float:
+    size = plane_HW.shape[axis]
+    if whole_px:
+        before, after = max(-whole_px, 0), max(whole_px, 0)
+        borders = (before, after, 0, 0) if axis == 0 else (0, 0, before, after)
+        wide = cv2.copyMakeBorder(plane_HW, *borders, cv2.BORDER_REPLICATE)
+        plane_HW = wide[after : after + size] if axis == 0 else wide[:, after : after + size]
+    kernel = taps.reshape((-1, 1) if axis == 0 else (1, -1))
+    out_HW: Float = cv2.filter2D(plane_HW, cv2.CV_32F, kernel, borderType=cv2.BORDER_REPLICATE)
+    return out_HW
 
 
 def _cubic(distance: float) -> float:
@@ -126,8 +137,7 @@ def _cubic(distance: float) -> float:
 
 def limited(planes: Float) -> Float:
     """Held in [0, 1], in place."""
-    np.maximum(planes, 0, out=planes)
-    return np.minimum(planes, 1, out=planes)
+    return np.clip(planes, 0, 1, out=planes)
 
 
 def whole(planes: Float, steps: int) -> NDArray[np.uint16]:

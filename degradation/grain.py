@@ -41,16 +41,13 @@ class _Graining:
     def __init__(self, recipe: Grain, size: Size, seed: int) -> None:
         self._recipe = recipe
         self._size = size
-        self._seed = seed
-        self._frame = -1
+        self._rng = stream(seed, recipe.family)
 
     def next(self) -> Moment:
-        self._frame += 1
         if self._recipe.strength == 0:
             return Moment()
-        rng = stream(self._seed, self._recipe.family, self._frame)
         sigma_px = rounded(self._recipe.coarseness * self._size.height)
-        noise_HW = noise(self._size.height, self._size.width, rng, sigma_px)
+        noise_HW = noise(self._size.height, self._size.width, self._rng, sigma_px)
         noise_HW *= np.float32(self._recipe.strength)
         return Moment(on_film=_Grained(noise_HW, np.float32(4 * (1 - self._recipe.ends))))
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from degradation.exact import noise, rounded, stream
 from degradation.family import Moment, Size, counts, shares
-from degradation.overlay import Blend, Overlay
+from degradation.overlay import Blend, Overlay, seen
 
 Byte = NDArray[np.uint8]
 
@@ -109,8 +109,8 @@ class _Growing:
         strength = rounded(colony.strength * np.clip(rng.normal(1, 0.12), 0.6, 1.0 / colony.strength))
         blend: Blend = "add" if self._bright else "multiply"
         return (
-            Overlay(row, column, colony.haze_hw, rounded(0.55 * strength), float(self._bright), blend),
-            Overlay(row, column, threads_hw, strength, float(self._bright), blend),
+            Overlay(row, column, seen(colony.haze_hw, rounded(0.55 * strength)), float(self._bright), blend),
+            Overlay(row, column, seen(threads_hw, strength), float(self._bright), blend),
         )
 
 
@@ -122,13 +122,12 @@ def threads(reach_px: float, rng: np.random.Generator) -> Byte:
     places = np.zeros((count, 2))
     headings = rng.uniform(0, 2 * np.pi, count)
     bends = rng.normal(0, 0.04, count)
-    segments: list[tuple[NDArray[np.int32], int]] = []
-    for number in range(_STEPS):
+    steps: list[NDArray[np.int32]] = []
+    for _ in range(_STEPS):
         headings = headings + bends + rng.normal(0, 0.28, len(headings))
         before = places
         places = places + step * np.stack([np.cos(headings), np.sin(headings)], axis=1)
-        ends = np.round(np.stack([before, places], axis=1) * 16 + half * 16).astype(np.int32)
-        segments += [(end, 1 + number * 249 // _STEPS) for end in ends]
+        steps.append(np.round(np.stack([before, places], axis=1) * 16 + half * 16).astype(np.int32))
         forks = (rng.random(len(headings)) < 0.15) & (len(headings) < _THREADS)
         turns = rng.choice((-0.7, 0.7), int(forks.sum())) + rng.normal(0, 0.2, int(forks.sum()))
         places = np.concatenate([places, places[forks]])
@@ -139,9 +138,9 @@ def threads(reach_px: float, rng: np.random.Generator) -> Byte:
         places, headings, bends = places[alive], headings[alive], bends[alive]
     side = 2 * half // _FINE * _FINE
     reached_hw = np.full((side, side), _NEVER, np.uint8)
-    for (start, end), when in reversed(segments):  # the earliest is seen
-        width = 2 if when < 50 else 1
-        cv2.line(reached_hw, start.tolist(), end.tolist(), when, width, cv2.LINE_8, 4)
+    for number in reversed(range(_STEPS)):  # the earliest is seen
+        when = 1 + number * 249 // _STEPS
+        cv2.polylines(reached_hw, list(steps[number]), False, when, 2 if when < 50 else 1, cv2.LINE_8, 4)
     return reached_hw
 
 

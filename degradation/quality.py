@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from degradation.exact import limited, noise, rounded, stream
+from degradation.exact import FULL, limited, noise, rounded, stream
 from degradation.family import Mask, Moment, Planes, Size, counts, shares
 from degradation.overlay import Float
-from degradation.resample import FULL, Filter, resized, smoothed, whole
+from degradation.resample import Filter, resized, smoothed, whole
 
 _FILTERS: tuple[Filter, ...] = ("bicubic", "bilinear", "lanczos")
 _WEIGHT = 4096  # weights of a blur are whole numbers of this sum

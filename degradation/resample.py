@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from degradation.exact import FULL
+
 Float = NDArray[np.float32]
 Byte = NDArray[np.uint8]
 Filter = Literal["bilinear", "bicubic", "lanczos", "averaging lanczos"]
 
-FULL = 4080
-"""White: 255 levels of sixteen steps."""
 _WEIGHT = 1024
 
 

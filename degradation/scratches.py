@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from degradation.exact import rounded, stream
 from degradation.family import Moment, Size, counts, shares
-from degradation.overlay import Overlay
+from degradation.overlay import Overlay, seen
 
 _KNOTS = 9
 """Places down a frame at which a scratch's strength is drawn."""
@@ -115,11 +115,11 @@ class _Scratching:
         presence = np.interp(rows, np.linspace(0, height - 1, _KNOTS), line.presence)[:, None]
         tone = float(line.bright)
         core_hw = np.exp(-(apart_hw**2) / (2 * sigma_px**2)) * presence
-        pieces = [Overlay(0, first, _byte(core_hw), line.strength, tone)]
+        pieces = [Overlay(0, first, seen(_byte(core_hw), line.strength), tone)]
         if line.rimmed and self._recipe.rims:
             rims_hw = np.exp(-((np.abs(apart_hw) - 2.2 * sigma_px) ** 2) / (2 * sigma_px**2)) * presence
             strength = rounded(line.strength * self._recipe.rims)
-            pieces.insert(0, Overlay(0, first, _byte(rims_hw), strength, 1 - tone))
+            pieces.insert(0, Overlay(0, first, seen(_byte(rims_hw), strength), 1 - tone))
         return pieces
 
 

@@ -11,10 +11,10 @@ from typing import Literal, Self
 
 import numpy as np
 
-from degradation.exact import limited
+from degradation.exact import FULL, limited
 from degradation.family import InPlace, Moment, Planes, Size, counts, shares
 from degradation.overlay import Float
-from degradation.resample import FULL, smoothed, whole
+from degradation.resample import smoothed, whole
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from typing import Literal, Self
 import cv2
 import numpy as np
 
-from degradation.exact import rounded, stream, whole
+from degradation.exact import FULL, Float, rounded, stream
 from degradation.family import Mask, Moment, Planes, Size, counts, shares
+from degradation.resample import smoothed, whole
 
-_WHITE = 65535  # blurred as 16-bit whole numbers, which OpenCV does alike everywhere
+_ROOM = 16  # white is then 65,280: 16-bit whole numbers, which OpenCV resizes alike everywhere
 
 
 @dataclass(frozen=True)
@@ -67,20 +68,20 @@ class _Blur:
     """Columns and rows in which the picture once was held."""
 
     def __call__(self, planes_CHW: Planes) -> Planes:
-        out: Planes = np.stack([self._soft(plane_HW) for plane_HW in planes_CHW]).astype(np.float32)
-        out *= np.float32(1 / _WHITE)
+        out = np.stack([self._soft(whole(plane_HW)) for plane_HW in planes_CHW])
+        out *= np.float32(1 / FULL)
         return out
 
-    def _soft(self, plane_HW: Planes) -> cv2.typing.MatLike:
-        soft: cv2.typing.MatLike = whole(plane_HW, _WHITE)
-        if self.sigma_px >= 0.2:
-            taps = 2 * int(np.ceil(3 * self.sigma_px)) + 1
-            soft = cv2.GaussianBlur(soft, (taps, taps), self.sigma_px)
-        full = plane_HW.shape[1], plane_HW.shape[0]
+    def _soft(self, whole_HW: Float) -> Float:
+        if self.sigma_px >= 0.26:  # less moves not a 1024th of a neighbour
+            whole_HW = smoothed(whole_HW, 2 * int(np.ceil(3 * self.sigma_px)) + 1, self.sigma_px)
+        full = whole_HW.shape[1], whole_HW.shape[0]
         if self.small[0] < full[0]:
-            soft = cv2.resize(soft, self.small, interpolation=cv2.INTER_LINEAR_EXACT)
-            soft = cv2.resize(soft, full, interpolation=cv2.INTER_LINEAR_EXACT)
-        return soft
+            held = (whole_HW * np.float32(_ROOM)).astype(np.uint16)
+            held = cv2.resize(held, self.small, interpolation=cv2.INTER_LINEAR_EXACT)
+            held = cv2.resize(held, full, interpolation=cv2.INTER_LINEAR_EXACT)
+            whole_HW = held.astype(np.float32) * np.float32(1 / _ROOM)
+        return whole_HW
 
     def spread(self, mask_HW: Mask) -> Mask:
-        return np.asarray(self._soft(mask_HW.astype(np.float32)) > 0)
+        return self._soft(mask_HW * np.float32(FULL)) > 0

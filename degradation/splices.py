@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from degradation.exact import limited, rounded, stream
 from degradation.family import MOST_LOST, InPlace, Moment, Planes, Size, shares
-from degradation.overlay import Overlay
+from degradation.overlay import Overlay, seen
 from degradation.weave import Shift
 
 _SETTLES = 0.4
@@ -108,12 +108,12 @@ class _Mended:
         hazy = Overlay(
             0,
             0,
-            _turned(band_hW, bottom),
-            rounded(rng.uniform(0.15, 0.35)),
+            seen(_turned(band_hW, bottom), rounded(rng.uniform(0.15, 0.35))),
             float(rng.uniform(0.55, 0.7)) if taped else float(not bright),
             "cover" if taped else ("multiply" if bright else "add"),
         )
-        edge_piece = Overlay(0, 0, _turned(line_hW, bottom), rounded(rng.uniform(0.5, 0.95)), float(bright))
+        edge_hW = seen(_turned(line_hW, bottom), rounded(rng.uniform(0.5, 0.95)))
+        edge_piece = Overlay(0, 0, edge_hW, float(bright))
         at = size.height - rows if bottom else 0
         return [replace(hazy, row=at, tone=rounded(hazy.tone)), replace(edge_piece, row=at)]
 

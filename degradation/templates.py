@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from degradation.drawings import OWN
 from degradation.exact import rounded, stream
 from degradation.family import Moment, Size, counts, shares
-from degradation.overlay import Blend, Overlay
+from degradation.overlay import Blend, Overlay, seen
 from degradation.resample import resized, turned
 from degradation.sheets import LINES, Byte, Sheet, Sheets
 
@@ -141,7 +141,7 @@ class Changing:
 
 def _moment(texture_HW: Byte, blend: Blend, recipe: Templates, rng: np.random.Generator) -> Moment:
     opacity = rounded(rng.uniform(recipe.least_opacity, 1))
-    return Moment(overlays=(Overlay(0, 0, 255 - texture_HW, opacity, blend=blend),))
+    return Moment(overlays=(Overlay(0, 0, seen(255 - texture_HW, opacity), blend=blend),))
 
 
 def _stepped(texture_HW: Byte, step_px: int) -> Byte:

@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from degradation.exact import noise, rounded, stream
 from degradation.family import InPlace, Moment, Planes, Size, shares
 
+Codes = NDArray[np.uint8]
+
+_PARTS = 64
+
 
 @dataclass(frozen=True)
 class Transfer:
@@ -47,17 +51,13 @@ class _Transferring:
     def __init__(self, recipe: Transfer, size: Size, seed: int) -> None:
         self._recipe = recipe
         self._size = size
-        self._seed = seed
-        self._frame = -1
-        rng = stream(seed, recipe.family)
+        self._rng = rng = stream(seed, recipe.family)
         self._halo = rounded(rng.uniform(0, recipe.halo))
         self._quality = round(95 - 80 * float(rng.uniform(0, recipe.coarsest)))
         self._corner = (int(rng.integers(8)), int(rng.integers(8)))
 
     def next(self) -> Moment:
-        self._frame += 1
-        rng = stream(self._seed, self._recipe.family, self._frame)
-        noise_HW = noise(self._size.height, self._size.width, rng)
+        noise_HW = noise(self._size.height, self._size.width, self._rng)
         noise_HW *= np.float32(255 * self._recipe.noise)
         return Moment(on_film=_Video(noise_HW, self._halo, self._quality, self._corner))
 
@@ -74,11 +74,11 @@ class _Video(InPlace):
     def __call__(self, planes_CHW: Planes) -> Planes:
         light_CHW = planes_CHW[::-1] * np.float32(255)  # OpenCV takes blue first
         light_CHW += self.noise_HW
-        codes_HWC = np.ascontiguousarray(_coded(light_CHW).transpose(1, 2, 0))
+        np.rint(light_CHW, out=light_CHW)
+        np.clip(light_CHW, 0, 255, out=light_CHW)
+        codes_HWC = np.ascontiguousarray(light_CHW.astype(np.uint8).transpose(1, 2, 0))
         if self.halo:
-            soft_HWC = cv2.GaussianBlur(codes_HWC, (5, 5), 1.2).reshape(codes_HWC.shape)
-            edges_HWC = codes_HWC.astype(np.float32) - soft_HWC
-            codes_HWC = _coded(codes_HWC + edges_HWC * np.float32(self.halo))
+            codes_HWC = _haloed(codes_HWC, round(self.halo * _PARTS))
         top, left = self.corner
         wide_HWC = cv2.copyMakeBorder(codes_HWC, top, 0, left, 0, cv2.BORDER_REPLICATE)
         done, jpeg = cv2.imencode(".jpg", wide_HWC, [cv2.IMWRITE_JPEG_QUALITY, self.quality])
@@ -92,5 +92,14 @@ class _Video(InPlace):
         return out
 
 
-def _coded(light: NDArray[np.float32]) -> NDArray[np.uint8]:
-    return np.rint(np.clip(light, 0, 255)).astype(np.uint8)
+def _haloed(codes_HWC: Codes, parts: int) -> Codes:
+    """What a blur takes away is added again, so many parts of it, at most `_PARTS`; 16 bits hold it all."""
+    soft_HWC = cv2.GaussianBlur(codes_HWC, (5, 5), 1.2).reshape(codes_HWC.shape)
+    wide_HWC = codes_HWC.astype(np.int16)
+    edges_HWC = wide_HWC - soft_HWC.astype(np.int16)
+    edges_HWC *= np.int16(parts)
+    wide_HWC *= np.int16(_PARTS)
+    wide_HWC += edges_HWC
+    wide_HWC += np.int16(_PARTS // 2)
+    wide_HWC >>= 6
+    return np.clip(wide_HWC, 0, 255, out=wide_HWC).astype(np.uint8)

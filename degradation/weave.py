@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from degradation.exact import limited, moved, stream
+from degradation.exact import moved, reached, stream
 from degradation.family import Mask, Moment, Planes, Size, shares
 
 
@@ -78,8 +78,7 @@ class Shift:
         return cls(across, down) if across or down else None
 
     def __call__(self, planes_CHW: Planes) -> Planes:
-        return limited(np.stack([moved(plane, self.across_px, self.down_px) for plane in planes_CHW]))
+        return np.stack([moved(plane_HW, self.across_px, self.down_px) for plane_HW in planes_CHW])
 
     def spread(self, mask_HW: Mask) -> Mask:
-        spread_HW: Mask = moved(mask_HW.astype(np.float32), self.across_px, self.down_px) != 0
-        return spread_HW
+        return reached(mask_HW, self.across_px, self.down_px)

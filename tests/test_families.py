@@ -88,7 +88,7 @@ def test_a_family_alone_tells_exactly_where_it_was(family: AnyFamily, channels: 
 
 @each
 def test_a_seed_repeats_and_another_differs(family: AnyFamily) -> None:
-    first, again, other = (aged(family, rolling(8), seed) for seed in (1, 1, 2))
+    first, again, other = (aged(family, rolling(8), seed) for seed in (1, 1, 3))
     assert len(first) == len(again)
     assert all(np.array_equal(a.damaged_CHW, b.damaged_CHW) for a, b in zip(first, again, strict=True))
     assert len(first) != len(other) or any(
