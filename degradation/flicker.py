@@ -23,6 +23,8 @@ class Flicker:
     """Standard deviation of a frame's gain; 0 means steady."""
     uneven: float = 0.03
     """Standard deviation of the gain across the frame, changing each frame."""
+    spread: float = 0.0
+    """Standard deviation of the logarithm of a clip's unevenness: clips differ by so much."""
     memory: float = 0.3
     """How much of a frame's gain carries over to the next, in [0, 1)."""
     flashes: float = 0.0
@@ -33,7 +35,7 @@ class Flicker:
     def __post_init__(self) -> None:
         shares(strength=self.strength, uneven=self.uneven, memory=self.memory)
         shares(flashes=self.flashes, probability=self.probability)
-        counts(strength=self.strength)
+        counts(strength=self.strength, spread=self.spread)
 
     def scaled(self, severity: float) -> Self:
         return replace(
@@ -49,6 +51,7 @@ class _Flickering:
         self._recipe = recipe
         self._size = size
         self._rng = rng
+        self._uneven = recipe.uneven * float(rng.lognormal(0, recipe.spread))
         self._even = float(rng.normal())
         self._uneven_hw = rng.normal(size=_KNOTS)
 
@@ -59,7 +62,7 @@ class _Flickering:
         self._uneven_hw = memory * self._uneven_hw + fresh * self._rng.normal(size=_KNOTS)
         flash = self._rng.random() < recipe.flashes
         even = rounded(1 + recipe.strength * self._even * (4 if flash else 1))
-        coarse_hw = np.clip(even + recipe.uneven * self._uneven_hw, 0.3, 1.7)
+        coarse_hw = np.clip(even + self._uneven * self._uneven_hw, 0.3, 1.7)
         if recipe.strength == 0 and recipe.uneven == 0:
             return Moment()
         gain_HW = field(coarse_hw, self._size.height, self._size.width)

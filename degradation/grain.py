@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.exact import limited, noise, rounded, stream
-from degradation.family import InPlace, Moment, Planes, Size, shares
+from degradation.family import InPlace, Moment, Planes, Size, counts, shares
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,8 @@ class Grain:
 
     strength: float = 0.02
     """Standard deviation in the middle greys, of 1; 0 means none."""
+    spread: float = 0.0
+    """Standard deviation of the logarithm of a clip's strength: clips differ by so much."""
     coarseness: float = 0.0015
     """Sigma of the grain's blur, share of height (0.0015 is 0.7 px of 480)."""
     ends: float = 0.4
@@ -29,6 +31,7 @@ class Grain:
     def __post_init__(self) -> None:
         shares(strength=self.strength, coarseness=self.coarseness, ends=self.ends)
         shares(probability=self.probability)
+        counts(spread=self.spread)
 
     def scaled(self, severity: float) -> Self:
         return replace(self, strength=min(self.strength * severity, 1.0))
@@ -42,13 +45,15 @@ class _Graining:
         self._recipe = recipe
         self._size = size
         self._rng = stream(seed, recipe.family)
+        strength = recipe.strength * float(self._rng.lognormal(0, recipe.spread))
+        self._strength = np.float32(rounded(min(strength, 1.0)))
 
     def next(self) -> Moment:
-        if self._recipe.strength == 0:
+        if self._strength == 0:
             return Moment()
         sigma_px = rounded(self._recipe.coarseness * self._size.height)
         noise_HW = noise(self._size.height, self._size.width, self._rng, sigma_px)
-        noise_HW *= np.float32(self._recipe.strength)
+        noise_HW *= self._strength
         return Moment(on_film=_Grained(noise_HW, np.float32(4 * (1 - self._recipe.ends))))
 
 
