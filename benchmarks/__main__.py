@@ -12,6 +12,7 @@ _ALL = (
     "network",
     "degradation",
     "reader",
+    "synthesis",
 )
 
 

@@ -12,5 +12,9 @@ class SourceError(StorageError):
     """The source film cannot be used as it is."""
 
 
+class UnreachableSource(SourceError):
+    """It is not there, or the disk or the network does not give it: of the film itself nothing is known."""
+
+
 class VaultError(StorageError):
     """The vault, or something in it, cannot be read or written."""

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Self, cast
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pyarrow as pa
 from pyarrow import fs
 
-from storage.errors import SourceError, StorageError, VaultError
+from storage.errors import SourceError, StorageError, UnreachableSource, VaultError
 
 _OURS = ("file", "s3", "gs")
+_PLAIN_IN_URIS = "/%:@!$&'()*+,;=~"
+_DENIED = ("ACCESS_DENIED", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH", "credential")
 
 
 def resolve(uri: str) -> tuple[fs.FileSystem, str]:
@@ -25,11 +27,42 @@ def resolve(uri: str) -> tuple[fs.FileSystem, str]:
         raise StorageError(
             f"{uri}: {scheme}: is not a place Answerprint reads or writes; use file:, s3: or gs:"
         )
+    place, query = apart(uri)
+    root, slash, path = place.removeprefix(f"{scheme}://").partition("/")
     try:
-        found, path = fs.FileSystem.from_uri(uri)
+        # What names may hold and URIs may not, such as blanks.
+        asked = f"{scheme}://{root}{slash}{quote(path, safe=_PLAIN_IN_URIS)}{query}"
+        found, path = fs.FileSystem.from_uri(asked)
     except (OSError, pa.ArrowInvalid) as error:
-        raise StorageError(f"{uri}: cannot be reached ({first_line(error)})") from error
-    return found, path
+        raise StorageError(f"{uri}: cannot be reached ({trouble(error)})") from error
+    return found, path.rstrip("/")
+
+
+def apart(uri: str) -> tuple[str, str]:
+    """The URI without, and what follows its `?` with it: that says how to reach the store."""
+    place, mark, query = uri.partition("?")
+    return place.rstrip("/"), mark + query
+
+
+def below(uri: str, key: str) -> str:
+    """The URI of what lies below a URI elsewhere, under the key as it is there."""
+    place, query = apart(uri)
+    return f"{place}/{key.replace('%', '%25').replace('?', '%3F')}{query}"
+
+
+def above(place: str) -> tuple[str, str]:
+    """The folder that a path or URI lies in, and its name there."""
+    if is_local(place):
+        parent, _, name = place.rstrip("/").rpartition("/")
+        return parent or "/", name
+    found, query = apart(place)
+    parent, _, name = found.rpartition("/")
+    return parent + query, unquote(name)
+
+
+def name_of(place: str) -> str:
+    """The last part of a path or URI."""
+    return above(place)[1]
 
 
 def is_local(uri: str) -> bool:
@@ -63,7 +96,12 @@ def open_input(uri: str) -> BinaryIO:
     filesystem, path = resolve(uri)
     local = isinstance(filesystem, fs.LocalFileSystem)
     with reading(uri):
-        return cast(BinaryIO, _Source(open(path, "rb") if local else filesystem.open_input_file(path), uri))
+        return source_file(open(path, "rb") if local else filesystem.open_input_file(path), uri)
+
+
+def source_file(file: Any, uri: str) -> BinaryIO:
+    """An open file whose troubles are told as the source's: UnreachableSource."""
+    return cast(BinaryIO, _Source(file, uri))
 
 
 class _Source:
@@ -74,10 +112,12 @@ class _Source:
 
     def read(self, size: int = -1) -> bytes:
         with reading(self._uri):
-            return bytes(self._file.read(size))
+            return bytes(self._file.read(size if size >= 0 else None))  # PyArrow wants no other
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         with reading(self._uri):
+            if whence == os.SEEK_SET and isinstance(self._file, pa.NativeFile):
+                offset = min(offset, self._file.size())  # beyond it lies nothing, as on a disk, and no error
             return int(self._file.seek(offset, whence))
 
     def __getattr__(self, name: str) -> Any:
@@ -98,9 +138,9 @@ def reading(source: str) -> Iterator[None]:
     except IsADirectoryError as error:
         raise SourceError(f"{source}: is a directory, not a film") from error
     except FileNotFoundError as error:
-        raise SourceError(f"{source}: no such file") from error
+        raise UnreachableSource(f"{source}: no such file") from error
     except OSError as error:
-        raise SourceError(f"{source}: cannot be read ({first_line(error)})") from error
+        raise UnreachableSource(f"{source}: cannot be read ({trouble(error)})") from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -154,3 +194,13 @@ def first_line(error: BaseException) -> str:
     """The first line of an error's message, for one-line reports."""
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return str(text).splitlines()[0]
+
+
+def trouble(error: BaseException) -> str:
+    """`first_line` in our own words, and what to do where a store knows us not or not well enough."""
+    told = first_line(error)
+    if "allow_bucket_creation" in told:
+        return "there is no such bucket; make it first"
+    if any(word in told for word in _DENIED):
+        return f"{told}; give credentials that may: AWS_PROFILE, or AWS_ACCESS_KEY_ID with its secret"
+    return told

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from storage.dpx import DamagedFrame
-from storage.errors import SourceError
+from storage.errors import SourceError, UnreachableSource
 from storage.filesystem import reading
+from storage.remote import Place, RemotePath, place_at
 from storage.still import CODECS, StillHeader, decode_image, read_header
 
 _PATTERN = re.compile(r"%0?(\d*)d|(#+)")
@@ -22,16 +23,16 @@ MOST_MISSING_IN_A_ROW = 1000
 ALWAYS_ALLOWED_MISSING = 10
 # One bad first file must not cost the reel; three in a row are no accident.
 _FIRST_DECODES = 3
-_Good = tuple[Path, StillHeader, tuple[str, ...]]
+_Good = tuple[Place, StillHeader, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
 class ImageSequence:
     """A reel made of files. An ordinal counts from 0; a number is what stands in a file's name."""
 
-    files: tuple[Path, ...]
+    files: tuple[Place, ...]
     """Every file there is, in order of number."""
-    frames: tuple[Path | None, ...]
+    frames: tuple[Place | None, ...]
     """The file of each ordinal; None where the numbering has a gap."""
     first_number: int
     missing: tuple[int, ...]
@@ -50,17 +51,18 @@ class ImageSequence:
 
 def is_sequence(path: str) -> bool:
     """Whether this names still images: a folder of numbered ones, a pattern, or one of the files."""
-    suffix = Path(path).suffix.lower()
-    if os.path.isdir(path):
-        return any(_NUMBERED.fullmatch(Path(name).stem) for name in _images(Path(path)))
-    if os.path.exists(path):
+    place = place_at(path)
+    suffix = place.suffix.lower()
+    if place.is_dir():
+        return any(_NUMBERED.fullmatch(Path(name).stem) for name in _images(place))
+    if place.exists():
         return suffix in CODECS
     is_open = not suffix or bool(_GLOB.search(suffix))
-    return _is_pattern(Path(path).name) and (is_open or suffix in CODECS)
+    return _is_pattern(place.name) and (is_open or suffix in CODECS)
 
 
 def find_sequence(path_or_pattern: str) -> ImageSequence:
-    """The one sequence in a local folder, or the one that a pattern names.
+    """The one sequence in a folder, here or in a store, or the one that a pattern names.
 
     The pattern may stand in the file name only: `scan.%06d.dpx`, `scan.####.tif`, or a glob, `scan*.png`.
 
@@ -90,7 +92,7 @@ def find_sequence(path_or_pattern: str) -> ImageSequence:
     )
 
 
-def list_frames(path_or_pattern: str) -> tuple[Path | None, ...]:
+def list_frames(path_or_pattern: str) -> tuple[Place | None, ...]:
     """`ImageSequence.frames` from the names alone, for those who have found the sequence before.
 
     Raises SourceError as `find_sequence` does for names.
@@ -104,7 +106,11 @@ def _is_pattern(name: str) -> bool:
     return bool(_PATTERN.search(name) or _GLOB.search(name))
 
 
-def _images(folder: Path) -> Iterator[str]:
+def _images(folder: Place) -> Iterator[str]:
+    if isinstance(folder, RemotePath):
+        files = [path for path in folder.iterdir() if path.is_file()]
+        names = [path.name for path in files if path.suffix.lower() in CODECS]
+        return iter(sorted(name for name in names if not name.startswith(".")))
     with reading(str(folder)), os.scandir(folder) as entries:
         found = [e for e in entries if not e.name.startswith(".") and Path(e.name).suffix.lower() in CODECS]
         return iter(sorted(entry.name for entry in found if _is_file(entry)))
@@ -117,9 +123,10 @@ def _is_file(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
-def _collect(path_or_pattern: str) -> tuple[Path, dict[int, Path], list[str]]:
+def _collect(path_or_pattern: str) -> tuple[Place, dict[int, Place], list[str]]:
     """The folder, its files by number, and what was left aside."""
-    path = Path(path_or_pattern)
+    path = place_at(path_or_pattern)
+    folder: Place
     if path.is_dir():
         folder, wanted = path, re.compile(".*", re.DOTALL)
     elif path.is_file():
@@ -153,7 +160,7 @@ def _collect(path_or_pattern: str) -> tuple[Path, dict[int, Path], list[str]]:
         more = "" if len(found) <= 5 else f" and {len(found) - 5} more"
         raise SourceError(f"{folder}: {len(found)} sequences, {', '.join(found[:5])}{more}: name one of them")
     (files,) = groups.values()
-    numbered: dict[int, Path] = {}
+    numbered: dict[int, Place] = {}
     for number, name in sorted(files):
         if number in numbered:
             raise SourceError(f"{folder}: {numbered[number].name} and {name} bear one number: remove one")
@@ -162,7 +169,7 @@ def _collect(path_or_pattern: str) -> tuple[Path, dict[int, Path], list[str]]:
     return folder, numbered, notes
 
 
-def _hint(path: Path) -> Path:
+def _hint(path: Place) -> Place:
     """The pattern that a file belongs to."""
     match = _NUMBERED.fullmatch(path.stem)
     if match is None:
@@ -170,11 +177,11 @@ def _hint(path: Path) -> Path:
     return path.with_name(f"{match[1]}{'#' * len(match[2])}{match[3]}{path.suffix}")
 
 
-def _by_ordinal(numbered: dict[int, Path]) -> tuple[Path | None, ...]:
+def _by_ordinal(numbered: dict[int, Place]) -> tuple[Place | None, ...]:
     return tuple(numbered.get(number) for number in range(min(numbered), max(numbered) + 1))
 
 
-def _missing(folder: Path, numbers: list[int]) -> tuple[int, ...]:
+def _missing(folder: Place, numbers: list[int]) -> tuple[int, ...]:
     jump = min(MOST_MISSING_IN_A_ROW, max(ALWAYS_ALLOWED_MISSING, len(numbers) // 10))
     for before, after in itertools.pairwise(numbers):
         if after - before - 1 > jump:
@@ -189,7 +196,7 @@ def _missing(folder: Path, numbers: list[int]) -> tuple[int, ...]:
     return tuple(number for number in range(numbers[0], numbers[-1]) if number not in present)
 
 
-def _read_headers(numbered: dict[int, Path], first: int) -> tuple[list[_Good], list[tuple[int, str]]]:
+def _read_headers(numbered: dict[int, Place], first: int) -> tuple[list[_Good], list[tuple[int, str]]]:
     good: list[_Good] = []
     damaged: list[tuple[int, str]] = []
     for number, path in sorted(numbered.items()):
@@ -199,6 +206,8 @@ def _read_headers(numbered: dict[int, Path], first: int) -> tuple[list[_Good], l
             damaged.append((number - first, str(error)))
         except OSError as error:
             damaged.append((number - first, f"cannot be read: {error}"))
+        except UnreachableSource:
+            raise
         except SourceError as error:
             raise SourceError(f"{path}: {error}") from error
     return good, damaged
@@ -218,7 +227,7 @@ def _described(header: StillHeader) -> str:
     return f"{header.width}x{header.height} {header.bit_depth}-bit {header.channels} {header.layout}"
 
 
-def _decode_first(good: list[_Good], damaged: list[tuple[int, str]], numbered: dict[int, Path]) -> None:
+def _decode_first(good: list[_Good], damaged: list[tuple[int, str]], numbered: dict[int, Place]) -> None:
     """Decodes the first good picture: a header may promise what the decoder does not give."""
     ordinals = {path: number - min(numbered) for number, path in numbered.items()}
     for path, header, _ in list(good[:_FIRST_DECODES]):

@@ -3,12 +3,11 @@
 import hashlib
 from collections.abc import Callable
 from fractions import Fraction
-from pathlib import PurePosixPath
 
 import av
 
-from storage.errors import SourceError
-from storage.filesystem import open_input
+from storage.errors import SourceError, UnreachableSource
+from storage.filesystem import name_of, reading
 from storage.fixity import frame_md5, sha256_file
 from storage.index import Seen, build_index
 from storage.pixels import Picture, Unpacker, layout_of
@@ -46,6 +45,8 @@ def survey_sequence(
         else:
             try:
                 frame = decode_image(path.read_bytes(), path.suffix)
+            except UnreachableSource:
+                raise
             except (SourceError, OSError) as error:
                 errors.append(f"frame {ordinal} ({path.name}): {error}")
             else:
@@ -64,7 +65,7 @@ def survey_sequence(
     reel = Reel(
         reel_id=digest[:16],
         source=source,
-        name=PurePosixPath(source.rstrip("/")).name,
+        name=name_of(source),
         kind="sequence",
         container=sequence.files[0].suffix.lstrip(".").lower(),
         sha256=digest,
@@ -107,7 +108,7 @@ def digest_sequence(sequence: ImageSequence) -> tuple[str, int]:
     total, size_bytes = hashlib.sha256(), 0
     for ordinal, path in enumerate(sequence.frames):
         if path is not None:
-            with open_input(str(path)) as file:
+            with reading(str(path)), path.open("rb") as file:
                 total.update(f"{ordinal} {sha256_file(file)}\n".encode())
                 size_bytes += file.tell()
     return total.hexdigest(), size_bytes

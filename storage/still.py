@@ -6,13 +6,13 @@ import struct
 import zlib
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from pathlib import Path
 from typing import BinaryIO, Literal
 
 import av
 
 from storage.dpx import HEADER_BYTES, DamagedFrame, parse_dpx
 from storage.errors import SourceError
+from storage.remote import Place
 
 CODECS: dict[str, Literal["dpx", "tiff", "png"]] = {
     ".dpx": "dpx",
@@ -75,9 +75,10 @@ def decode_image(data: bytes, suffix: str) -> av.VideoFrame:
     return frames[0]
 
 
-def read_header(path: Path) -> tuple[StillHeader, tuple[str, ...]]:
+def read_header(path: Place) -> tuple[StillHeader, tuple[str, ...]]:
     with path.open("rb") as stream:
-        size = os.fstat(stream.fileno()).st_size
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(0)
         if not size:
             raise DamagedFrame("empty file")
         match CODECS[path.suffix.lower()]:

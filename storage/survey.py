@@ -4,14 +4,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import PurePosixPath
 
 import av
 from av.container import InputContainer
 
 from storage.container import Decoder, film_stream, open_film
 from storage.errors import SourceError
-from storage.filesystem import open_input, reading
+from storage.filesystem import name_of, open_input, reading
 from storage.fixity import frame_md5, sha256_file
 from storage.index import Seen, build_index
 from storage.master import lost_tags
@@ -141,7 +140,7 @@ def _survey_film(
         reel = Reel(
             reel_id=digest[:16],
             source=source,
-            name=PurePosixPath(source).name,
+            name=name_of(source),
             kind="film",
             container=container.format.name,
             sha256=digest,

@@ -26,7 +26,7 @@ from pyarrow import fs
 
 from storage.digest import digest_of
 from storage.errors import VaultError
-from storage.filesystem import first_line, resolve, sync_folder, sync_tree, write_atomically
+from storage.filesystem import below, resolve, sync_folder, sync_tree, trouble, write_atomically
 from storage.fixity import sha256_file
 
 _STAGING = ".staging"
@@ -54,7 +54,7 @@ class Vault:
                 probe.unlink()
                 self.sweep()
         except OSError as error:
-            raise VaultError(f"{self.uri}: the vault cannot be written ({first_line(error)})") from error
+            raise VaultError(f"{self.uri}: the vault cannot be written ({trouble(error)})") from error
 
     def sweep(self) -> None:
         """Removes what killed processes of this machine left half-written."""
@@ -67,23 +67,18 @@ class Vault:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def exists(self, key: str) -> bool:
-        return bool(self._fs.get_file_info(self._path(key)).type != fs.FileType.NotFound)
+        with self._reading(key):
+            return bool(self._fs.get_file_info(self._path(key)).type != fs.FileType.NotFound)
 
     def read(self, key: str) -> bytes:
         """Raises VaultError where it is not there."""
-        try:
-            with self._fs.open_input_stream(self._path(key)) as stream:
-                return bytes(stream.read())
-        except OSError as error:
-            raise VaultError(f"{self.uri}/{key}: cannot be read ({first_line(error)})") from error
+        with self._reading(key), self._fs.open_input_stream(self._path(key)) as stream:
+            return bytes(stream.read())
 
     def sha256(self, key: str) -> str:
         """Of a file. Raises VaultError where it is not there."""
-        try:
-            with self._fs.open_input_file(self._path(key)) as stream:
-                return sha256_file(stream)
-        except OSError as error:
-            raise VaultError(f"{self.uri}/{key}: cannot be read ({first_line(error)})") from error
+        with self._reading(key), self._fs.open_input_file(self._path(key)) as stream:
+            return sha256_file(stream)
 
     def write(self, key: str, data: bytes) -> None:
         """Writes one file whole or not at all. Raises VaultError."""
@@ -98,14 +93,17 @@ class Vault:
 
     def folders(self, key: str) -> list[str]:
         """The names of the folders below a key, sorted; none where there is no such key."""
-        selector = fs.FileSelector(self._path(key), allow_not_found=True)
-        found = self._fs.get_file_info(selector)
+        found = self._listed(key)
         return sorted(info.base_name for info in found if info.type == fs.FileType.Directory)
 
     def files(self, key: str) -> list[str]:
         """The keys of the files directly below a key, sorted."""
-        found = self._fs.get_file_info(fs.FileSelector(self._path(key), allow_not_found=True))
+        found = self._listed(key)
         return sorted(f"{key}/{info.base_name}" for info in found if info.type == fs.FileType.File)
+
+    def _listed(self, key: str) -> list[fs.FileInfo]:
+        with self._reading(key):
+            return list(self._fs.get_file_info(fs.FileSelector(self._path(key), allow_not_found=True)))
 
     @contextmanager
     def publishing(self, key: str, record: str) -> Iterator[Path]:
@@ -159,7 +157,14 @@ class Vault:
         try:
             yield
         except OSError as error:
-            raise VaultError(f"{self.uri}/{key}: cannot be written ({first_line(error)})") from error
+            raise VaultError(f"{self.url(key)}: cannot be written ({trouble(error)})") from error
+
+    @contextmanager
+    def _reading(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise VaultError(f"{self.url(key)}: cannot be read ({trouble(error)})") from error
 
     def path(self, key: str) -> Path:
         """A file of the vault as a path on this machine; fetched first where the vault is elsewhere.
@@ -169,24 +174,22 @@ class Vault:
         """
         there = self._path(key)
         if not self.exists(key):
-            raise VaultError(f"{self.uri}/{key}: cannot be read (no such file)")
+            raise VaultError(f"{self.url(key)}: cannot be read (no such file)")
         if self.is_local:
             return Path(there)
         local = Path(tempfile.gettempdir(), "answerprint-cache", digest_of([self.uri]), key)
         if not local.exists():
             local.parent.mkdir(parents=True, exist_ok=True)
             partial = local.with_name(f"{local.name}.{uuid.uuid4().hex}")
-            try:
+            with self._reading(key):
                 fs.copy_files(there, str(partial), self._fs, fs.LocalFileSystem())
-            except OSError as error:
-                raise VaultError(f"{self.uri}/{key}: cannot be read ({first_line(error)})") from error
             partial.replace(local)
         return local
 
     def url(self, key: str) -> str:
         """What a person is told: a path for a local vault, a URI for others."""
         there = self._path(key)
-        return there if self.is_local else f"{self.uri.rstrip('/')}/{key}"
+        return there if self.is_local else below(self.uri, key)
 
     def _path(self, key: str) -> str:
         parts = key.split("/")

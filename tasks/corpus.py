@@ -10,7 +10,10 @@ from degradation.generator import LAYERS
 from degradation.recipe import Recipe
 from storage.corpus import FORMAT, RECORD, TABLE, Corpus
 from storage.digest import digest_of
-from storage.filesystem import absolute
+from storage.errors import UnreachableSource
+from storage.filesystem import above, absolute, name_of
+from storage.remote import place_at
+from storage.sequence import is_sequence
 from storage.tables import MANIFEST, to_parquet
 from storage.vault import Vault
 from tasks.clips import SPLITS, ClipPlan, PlanSettings, leaks, plan_clips, shards
@@ -77,9 +80,15 @@ class CorpusOutcome:
 
 
 def open_corpus(request: CorpusRequest, sources: Sequence[str]) -> list[str]:
-    """The films named, once the vault can be written. Raises RequestError, VaultError."""
+    """The films named, once the vault can be written and each film is there.
+
+    Raises RequestError, VaultError, UnreachableSource.
+    """
     films = find_sources(sources)
     Vault(request.vault).prepare()
+    for film in films:
+        if not place_at(film).exists() and not is_sequence(film):
+            raise UnreachableSource(f"{film}: no such file or folder")
     return films
 
 
@@ -162,8 +171,8 @@ def find_corpus(place: str) -> tuple[Vault, str, Corpus]:
 
     Raises CorpusError where there is more than one; StorageError where there is none.
     """
-    parent, _, name = absolute(place).rstrip("/").rpartition("/")
-    vault = Vault(parent or "/")
+    parent, name = above(absolute(place))
+    vault = Vault(parent)
     below = [f"{name}/{folder}" for folder in vault.folders(name)]
     whole = [key for key in (name, *below) if vault.exists(f"{key}/{RECORD}")]
     if len(whole) > 1:
@@ -193,7 +202,7 @@ def statistics(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     shares: dict[str, list[float]] = defaultdict(list)
     for row in kept:
         shares[row["kind"]].append(row["damaged_share"])
-    names = {row["film"]: row["source"].rstrip("/").rpartition("/")[2] for row in kept}
+    names = {row["film"]: name_of(row["source"]) for row in kept}
     films = Counter((row["split"], row["film"]) for row in kept)
     return {
         "clips": len(kept),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from storage.errors import SourceError, VaultError
+from storage.errors import SourceError, UnreachableSource, VaultError
 from storage.filesystem import first_line
 from storage.survey import Progress
 from storage.vault import Vault
@@ -51,6 +51,8 @@ def examine_films(
 def _examine(job: FilmJob) -> FilmFacts | Rejection:
     try:
         return measure_film(Vault(job.vault), job.source, lambda frames: None)
+    except UnreachableSource:
+        raise  # else it would be left out today and in tomorrow, and neither corpus made twice
     except SourceError as error:
         return Rejection(job.source, "corrupt", first_line(error).removeprefix(f"{job.source}: "))
 

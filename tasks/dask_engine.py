@@ -15,6 +15,7 @@ import cv2
 import dask
 import psutil
 from distributed import Client, LocalCluster, as_completed
+from distributed.comm import CommClosedError
 
 from storage.filesystem import first_line
 from tasks.corpus_errors import EngineError
@@ -61,6 +62,7 @@ class Engine:
 
     def __init__(self, client: Client, at_once: int) -> None:
         self._client, self._at_once = client, at_once
+        self._address = client.scheduler.address
 
     def each(self, work: Callable[[Job], Result], jobs: Iterable[Job]) -> Iterator[Done[Job, Result]]:
         """The jobs as they end, in any order; few of them are handed out at a time.
@@ -85,14 +87,16 @@ class Engine:
 
         def hand_out() -> None:
             for job in waiting:
+                if self._client.status != "running":  # what is handed out now waits for nobody
+                    raise self._lost()
                 future = self._client.submit(_one_thread, work, job, pure=False)
                 running[future.key] = job
                 ended.add(future)
                 return
 
-        for _ in range(at_once):
-            hand_out()
         try:
+            for _ in range(at_once):
+                hand_out()
             for future in ended:
                 if future.status == "lost":  # with the worker that held it; another does it again
                     ended.add(future)
@@ -100,21 +104,29 @@ class Engine:
                 job = running.pop(future.key)
                 yield self._end(job, future)
                 hand_out()
+            if running:  # never seen; but a job that is not told of would be missing from a corpus
+                raise self._lost()
         finally:
             ended.clear()
 
     def _end(self, job: Job, future: Any) -> Done[Job, Any]:
-        if future.status == "finished":
-            return Done(job, future.result())
         if future.status == "cancelled":
-            raise EngineError("the Dask scheduler went away; run the same command to go on")
+            raise self._lost()
         try:
+            if future.status == "finished":
+                return Done(job, future.result())
             error = future.exception()
-        except CancelledError as cancelled:
-            raise EngineError("the Dask scheduler went away; run the same command to go on") from cancelled
+        except (CancelledError, CommClosedError) as lost:
+            raise self._lost() from lost
         if type(error).__name__ == "KilledWorker":
             error = WorkerDied(f"{_DEATHS + 1} workers died of it (out of memory, or a broken library)")
         return Done(job, None, error)
+
+    def _lost(self) -> EngineError:
+        return EngineError(
+            f"{self._address}: the Dask scheduler went away; what was finished is kept: start it and its "
+            f"workers again, then run the same command to go on"
+        )
 
 
 def reach(scheduler: str | None = None) -> None:

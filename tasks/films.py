@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import pairwise
 from math import gcd
-from pathlib import PurePosixPath
 
 import cv2
 import numpy as np
@@ -15,7 +14,7 @@ from pydantic import TypeAdapter
 from storage.digest import digest_of
 from storage.eightbit import Bytes, Window, grey8, shrunk
 from storage.errors import VaultError
-from storage.filesystem import first_line
+from storage.filesystem import first_line, name_of
 from storage.frames import read_frames
 from storage.reel import FrameRow
 from storage.survey import Progress
@@ -91,7 +90,7 @@ def measure_film(vault: Vault, source: str, progress: Progress) -> FilmFacts:
     else:
         facts = _measured(reel, find_shots(vault, reel, None, progress), vault)
         vault.write(key, _FACTS.dump_json(facts))
-    return replace(facts, source=source, name=PurePosixPath(source.rstrip("/")).name)
+    return replace(facts, source=source, name=name_of(source))
 
 
 _MODULES = ("tasks/films.py", "tasks/looks.py", "tasks/shots.py")

@@ -3,11 +3,11 @@
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
-from pathlib import PurePosixPath
 from threading import Lock
 
 from storage.digest import digest_of
 from storage.errors import SourceError, VaultError
+from storage.filesystem import name_of
 from storage.reel import FrameRow, Reel, reel_from_json, reel_to_json
 from storage.survey import Progress, digest_source, survey
 from storage.tables import FRAMES, from_parquet, to_parquet
@@ -119,6 +119,6 @@ def _moved(vault: Vault, found: IngestedReel, source: str) -> IngestedReel:
     """The same film from another place: work goes on from where it lies now."""
     if found.reel.source == source:
         return found
-    reel = replace(found.reel, source=source, name=PurePosixPath(source.rstrip("/")).name)
+    reel = replace(found.reel, source=source, name=name_of(source))
     vault.write(f"{found.key}/reel.json", reel_to_json(reel))
     return IngestedReel(reel, found.rows)

@@ -7,7 +7,6 @@ image sequence will do. Workers read it themselves, shot by shot; only its index
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import repeat
-from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from models.restorer import Footage, GivenMask, luma
 from storage.digest import digest_of
 from storage.errors import SourceError, VaultError
+from storage.filesystem import name_of
 from storage.frames import read_frames
 from storage.pixels import Picture, floats
 from storage.reel import VideoFacts
@@ -118,7 +118,7 @@ def take_mask(
         _check_whole(source, mask.film)
         store(vault, order.key, mask.film)
     elif mask.film.reel.source != source:  # the same mask from another place
-        moved = replace(mask.film.reel, source=source, name=PurePosixPath(source.rstrip("/")).name)
+        moved = replace(mask.film.reel, source=source, name=name_of(source))
         mask = replace(mask, film=replace(mask.film, reel=moved))
         store(vault, mask.order.key, mask.film)
     return mask

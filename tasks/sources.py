@@ -3,10 +3,11 @@
 import glob
 import os
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import PurePosixPath
 
 from storage.container import FILM_SUFFIXES
-from storage.filesystem import is_local, local_path
+from storage.filesystem import is_local, local_path, name_of
+from storage.remote import Place, RemotePath
 from storage.sequence import is_sequence
 from tasks.request import RequestError
 
@@ -36,7 +37,7 @@ def find_sources(named: Iterable[str]) -> list[str]:
 def _expand(name: str, above: frozenset[str]) -> list[str]:
     """above: the directories and lists that led here; what leads back to one of them adds nothing."""
     if not is_local(name):
-        return [name]
+        return _in_store(name)
     path = local_path(name)
     within = above | {os.path.realpath(path)}
     if path.is_dir():
@@ -57,9 +58,20 @@ def _expand(name: str, above: frozenset[str]) -> list[str]:
     return [str(path)]
 
 
-def _in_directory(root: Path, above: frozenset[str]) -> list[str]:
+def _in_store(name: str) -> list[str]:
+    """As in directories here; what is named as a film is not asked for, and patterns name no films."""
+    if PurePosixPath(name_of(name)).suffix.lower() in FILM_SUFFIXES:
+        return [name]
+    place = RemotePath.of(name)
+    if not place.is_dir() or is_sequence(str(place)):
+        return [str(place)]
+    return _in_directory(place, frozenset())
+
+
+def _in_directory(root: Place, above: frozenset[str]) -> list[str]:
     found = []
-    for path in sorted(root.iterdir()):
+    entries: list[Place] = [*root.iterdir()]
+    for path in sorted(entries, key=str):
         if path.is_dir():
             found += _expand(str(path), above)
         elif path.suffix.lower() in FILM_SUFFIXES:

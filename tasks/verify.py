@@ -86,5 +86,5 @@ def _size_bytes(reel: Reel) -> int | None:
     if reel.kind == "film":
         path = local_path(reel.source)
         return path.stat().st_size if path.is_file() else None
-    files = [path for path in list_frames(reel.source) if path is not None]
+    files = [path for path in list_frames(reel.source) if isinstance(path, Path)]
     return sum(path.stat().st_size for path in files)

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from distributed.utils import open_port
 
-from flows.cli import DELIVERED
+from flows.cli import DELIVERED, FAILED
 from storage.corpus import RECORD
 from tasks import corpus_dispatch
 from tasks.corpus import finish_corpus
 from tasks.corpus_errors import CorpusError
-from tasks.dask_engine import Engine
+from tasks.dask_engine import Engine, engine
+from tests.cluster import cluster
 from tests.shelf import CLIPS, FRAMES, SIZE, bytes_of, made, planned
 
 pytestmark = pytest.mark.usefixtures("quiet_prefect")
@@ -49,7 +51,7 @@ def kill_worker() -> int:
 
 def test_a_killed_run_ends_with_the_same_bytes(corpus: Path, shelf: Path, tmp_path: Path) -> None:
     """The whole command, killed outright in the middle and run again with another number of workers."""
-    run = start(shelf, tmp_path, workers=2)
+    run = start(shelf, tmp_path, "--workers", "2")
     until = time.monotonic() + _PATIENCE_S
     while not list(tmp_path.glob("corpora/test/*/shard-*.json")):
         assert run.poll() is None, run.communicate()
@@ -62,7 +64,7 @@ def test_a_killed_run_ends_with_the_same_bytes(corpus: Path, shelf: Path, tmp_pa
         server.kill()
     finished = {path.name: path.stat().st_ino for path in tmp_path.glob("corpora/test/*/shard-*.parquet")}
     assert not list(tmp_path.glob(f"corpora/test/*/{RECORD}"))
-    again = start(shelf, tmp_path, workers=1)
+    again = start(shelf, tmp_path, "--workers", "1")
     out, err = again.communicate(timeout=_PATIENCE_S)
     assert again.returncode == DELIVERED, err
     found = Path(json.loads(out)["corpus"])
@@ -73,10 +75,39 @@ def test_a_killed_run_ends_with_the_same_bytes(corpus: Path, shelf: Path, tmp_pa
     assert not list((tmp_path / ".staging").iterdir())
 
 
-def start(shelf: Path, vault: Path, workers: int) -> "subprocess.Popen[str]":
+def test_a_lost_scheduler_costs_no_finished_shard(corpus: Path, shelf: Path, tmp_path: Path) -> None:
+    """A cluster of its own; its scheduler killed outright in the middle, and all of it started again."""
+    (vault := tmp_path / "vault").mkdir()
+    port = open_port()
+    with cluster(port, tmp_path) as (address, scheduler):
+        run = start(shelf, vault, "--scheduler", address)
+        until = time.monotonic() + _PATIENCE_S
+        while not list(vault.glob("corpora/test/*/shard-*.json")):
+            assert run.poll() is None, run.communicate()
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        scheduler.kill()
+        out, err = run.communicate(timeout=30)
+    assert run.returncode == FAILED
+    assert json.loads(out)["error"] in err
+    (line,) = err.splitlines()
+    assert line.startswith(f"answerprint: {address}: the Dask scheduler went away; what was finished is kept")
+    finished = {path.name: path.stat().st_ino for path in vault.glob("corpora/test/*/shard-*.parquet")}
+    assert finished
+    plan = planned(shelf, vault)
+    with cluster(port, tmp_path) as (address, _), engine(scheduler=address) as crew:
+        again = corpus_dispatch.make_shards(crew, plan, lambda clips: None)
+    found = Path(finish_corpus(plan, again).corpus)
+    assert bytes_of(found) == bytes_of(corpus)
+    kept = {path.name: path.stat().st_ino for path in found.glob("shard-*.parquet")}
+    # One may have stood without its record.
+    assert len(finished.items() - kept.items()) <= 1
+
+
+def start(shelf: Path, vault: Path, *options: str) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "flows.cli", "synthesize", str(shelf), "--vault", str(vault)]
     command += ["--name", "test", "--clips", str(CLIPS), "--frames", str(FRAMES), "--size", str(SIZE)]
-    command += ["--workers", str(workers), "--json"]
+    command += [*options, "--json"]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

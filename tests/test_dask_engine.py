@@ -1,12 +1,17 @@
 """The door to Dask: what it does with poison jobs, and where it finds schedulers."""
 
 import os
+import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from distributed.utils import open_port
 
 from tasks.corpus_errors import EngineError
 from tasks.dask_engine import Engine, WorkerDied, engine
+from tests.cluster import cluster
 
 pytestmark = pytest.mark.usefixtures("quiet_prefect")
 
@@ -45,4 +50,32 @@ def test_an_unreachable_scheduler_is_told_in_seconds() -> None:
         engine(scheduler="tcp://127.0.0.1:9"),
     ):
         pass
+    assert time.monotonic() - started < 30
+
+
+@pytest.mark.parametrize("moment", ["while jobs run", "before the next is handed out", "before the first"])
+def test_a_lost_scheduler_is_told_in_seconds(moment: str, tmp_path: Path) -> None:
+    """Killed outright; whatever the run was at."""
+
+    def jobs() -> Iterator[float]:
+        if moment == "before the first":
+            kill()
+        yield from [0.5] * 8
+
+    def kill() -> None:
+        scheduler.kill()
+        scheduler.wait()
+
+    def run(crew: Engine) -> None:
+        if moment == "while jobs run":
+            threading.Timer(1.2, kill).start()
+        for done in crew.each(time.sleep, jobs()):
+            assert done.error is None
+            if moment == "before the next is handed out":
+                kill()
+
+    with cluster(open_port(), tmp_path) as (address, scheduler), engine(scheduler=address) as there:
+        started = time.monotonic()
+        with pytest.raises(EngineError, match=f"{address}: the Dask scheduler went away; .* same command"):
+            run(there)
     assert time.monotonic() - started < 30
