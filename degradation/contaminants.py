@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.exact import stream
-from degradation.family import Moment, Size, counts, shares
+from degradation.family import Moment, Setting, Size, counts, shares
 from degradation.outlines import FULL, Points, filled, stroked
 from degradation.overlay import Blend, Overlay
 
@@ -69,8 +69,8 @@ class Contaminants:
             hairs=self.hairs * severity,
         )
 
-    def begin(self, size: Size, seed: int) -> "_Dirt":
-        return _Dirt(self, size, seed)
+    def begin(self, setting: Setting) -> "_Dirt":
+        return _Dirt(self, setting.size, setting.seed)
 
 
 class _Dirt:

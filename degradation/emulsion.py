@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.exact import noise, rounded, stream
-from degradation.family import Moment, Size, counts, shares
+from degradation.family import Moment, Setting, Size, counts, shares
 from degradation.overlay import Overlay, seen
 
 Byte = NDArray[np.uint8]
@@ -45,8 +45,8 @@ class Emulsion:
     def scaled(self, severity: float) -> Self:
         return replace(self, patches=self.patches * severity)
 
-    def begin(self, size: Size, seed: int) -> "_Flaking":
-        return _Flaking(self, size, stream(seed, self.family))
+    def begin(self, setting: Setting) -> "_Flaking":
+        return _Flaking(self, setting.size, stream(setting.seed, self.family))
 
 
 class _Flaking:

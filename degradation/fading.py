@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.exact import stream
-from degradation.family import InPlace, Moment, Planes, Size, counts, shares
+from degradation.family import InPlace, Moment, Planes, Setting, counts, shares
 
 _TOE = 0.02  # light that the densest black still lets through
 _STEPS = 4080  # of a tone curve: 16 between neighbouring codes of 8 bits, which are hit exactly
@@ -45,12 +45,13 @@ class Fading:
             dyes=min(self.dyes * severity, 0.9),
         )
 
-    def begin(self, size: Size, seed: int) -> "_Faded":
-        rng = stream(seed, self.family)
+    def begin(self, setting: Setting) -> "_Faded":
+        rng = stream(setting.seed, self.family)
         black = min(float(rng.exponential(self.black)), 0.35)
         white = 1 - min(float(rng.exponential(self.white)), 0.35)
-        exponents = np.full(size.channels, float(np.exp(np.clip(rng.normal(0, self.gamma), -0.5, 0.5))))
-        if size.channels == 3:
+        channels = setting.size.channels
+        exponents = np.full(channels, float(np.exp(np.clip(rng.normal(0, self.gamma), -0.5, 0.5))))
+        if channels == 3:
             exponents *= 1 - _dyes_lost(self.dyes, rng)
         light = np.linspace(0, 1, _STEPS + 1)
         curves = [black + (white - black) * (_TOE + (1 - _TOE) * light) ** exponent for exponent in exponents]

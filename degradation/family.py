@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.overlay import Overlay
+from degradation.sheets import Sheets
 
 Planes = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -25,6 +26,17 @@ class Size:
     height: int
     width: int
     channels: int
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every family is given to begin with."""
+
+    size: Size
+    seed: int
+    """Decides everything."""
+    sheets: Sheets
+    """What templates are cut from."""
 
 
 class Change(Protocol):
@@ -84,8 +96,8 @@ class Family(Protocol):
     def scaled(self, severity: float) -> Self:
         """The same, so many times as bad; 1 changes nothing."""
 
-    def begin(self, size: Size, seed: int) -> Process:
-        """Starts on a clip. The seed decides everything."""
+    def begin(self, setting: Setting) -> Process:
+        """Starts on a clip."""
 
 
 def shares(**values: float) -> None:

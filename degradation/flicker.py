@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.exact import field, limited, rounded, stream
-from degradation.family import InPlace, Moment, Planes, Size, counts, shares
+from degradation.family import InPlace, Moment, Planes, Setting, Size, counts, shares
 
 _KNOTS = (3, 4)  # the unevenness is as smooth as a lamp's and a shutter's shadow
 
@@ -42,8 +42,8 @@ class Flicker:
             self, strength=min(self.strength * severity, 1.0), uneven=min(self.uneven * severity, 1.0)
         )
 
-    def begin(self, size: Size, seed: int) -> "_Flickering":
-        return _Flickering(self, size, stream(seed, self.family))
+    def begin(self, setting: Setting) -> "_Flickering":
+        return _Flickering(self, setting.size, stream(setting.seed, self.family))
 
 
 class _Flickering:

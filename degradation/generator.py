@@ -11,12 +11,11 @@ import numpy as np
 
 from degradation.drawings import OWN
 from degradation.exact import rounded, stream
-from degradation.family import Change, Mask, Moment, Planes, Process, Size
+from degradation.family import Change, Mask, Moment, Planes, Process, Setting, Size
 from degradation.lookalikes import LOOKALIKES, Lookalike, with_lookalike
 from degradation.overlay import laid
 from degradation.recipe import AnyFamily, Recipe
 from degradation.sheets import Sheets
-from degradation.templates import Templates
 
 Kind = Literal["damaged", "clean", "lookalike"]
 
@@ -89,9 +88,7 @@ def age(frames: Iterable[Planes], recipe: Recipe, seed: int, templates: Sheets =
     Raises ValueError for a frame that is not float32 planes_CHW, or whose size changes, and for templates
     other than the recipe names.
     """
-    for family in recipe.families:
-        if isinstance(family, Templates):
-            family.check(templates)
+    recipe.check(templates)
     source = _checked(frames)
     first = next(source, None)
     if first is None:
@@ -101,16 +98,8 @@ def age(frames: Iterable[Planes], recipe: Recipe, seed: int, templates: Sheets =
     if clip.lookalike:
         source = with_lookalike(source, clip.lookalike, seed)
     channels, height, width = first.shape
-    size = Size(height, width, channels)
-    processes = [
-        (
-            family.family,
-            family.begin_with(templates, size, seed)
-            if isinstance(family, Templates)
-            else family.begin(size, seed),
-        )
-        for family in clip.families
-    ]
+    setting = Setting(Size(height, width, channels), seed, templates)
+    processes = [(family.family, family.begin(setting)) for family in clip.families]
     yield from _aged(source, processes)
 
 

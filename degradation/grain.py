@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.exact import limited, noise, rounded, stream
-from degradation.family import InPlace, Moment, Planes, Size, counts, shares
+from degradation.family import InPlace, Moment, Planes, Setting, Size, counts, shares
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Grain:
     def scaled(self, severity: float) -> Self:
         return replace(self, strength=min(self.strength * severity, 1.0))
 
-    def begin(self, size: Size, seed: int) -> "_Graining":
-        return _Graining(self, size, seed)
+    def begin(self, setting: Setting) -> "_Graining":
+        return _Graining(self, setting.size, setting.seed)
 
 
 class _Graining:

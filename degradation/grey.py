@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from degradation.family import InPlace, Moment, Planes, Size, shares
+from degradation.family import InPlace, Moment, Planes, Setting, shares
 
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -23,8 +23,8 @@ class Grey:
     def scaled(self, severity: float) -> Self:
         return self
 
-    def begin(self, size: Size, seed: int) -> "_Greying":
-        return _Greying(Moment(on_target=None if size.channels == 1 else _Greyed()))
+    def begin(self, setting: Setting) -> "_Greying":
+        return _Greying(Moment(on_target=None if setting.size.channels == 1 else _Greyed()))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.exact import noise, rounded, stream
-from degradation.family import Moment, Size, counts, shares
+from degradation.family import Moment, Setting, Size, counts, shares
 from degradation.overlay import Blend, Overlay, seen
 
 Byte = NDArray[np.uint8]
@@ -47,8 +47,8 @@ class Mould:
     def scaled(self, severity: float) -> Self:
         return replace(self, colonies=self.colonies * severity)
 
-    def begin(self, size: Size, seed: int) -> "_Growing":
-        return _Growing(self, size, stream(seed, self.family))
+    def begin(self, setting: Setting) -> "_Growing":
+        return _Growing(self, setting.size, stream(setting.seed, self.family))
 
 
 @dataclass

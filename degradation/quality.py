@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.exact import FULL, limited, noise, rounded, stream
-from degradation.family import Mask, Moment, Planes, Size, counts, shares
+from degradation.family import Mask, Moment, Planes, Setting, Size, counts, shares
 from degradation.overlay import Float
 from degradation.resample import Filter, resized, smoothed, whole
 
@@ -82,8 +82,8 @@ class Quality:
             most_noise=min(self.most_noise * severity, 1.0),
         )
 
-    def begin(self, size: Size, seed: int) -> "_Copying":
-        return _Copying(self, size, seed)
+    def begin(self, setting: Setting) -> "_Copying":
+        return _Copying(self, setting.size, setting.seed)
 
 
 @dataclass(frozen=True)

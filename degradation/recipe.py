@@ -17,6 +17,7 @@ from degradation.mould import Mould
 from degradation.quality import Quality
 from degradation.scratches import Scratches
 from degradation.sharpened import Sharpened
+from degradation.sheets import Sheets
 from degradation.softness import Softness
 from degradation.splices import Splices
 from degradation.templates import Templates
@@ -85,3 +86,18 @@ class Recipe:
         given = {each.family: each for each in families}
         kept = tuple(given.pop(each.family, each) for each in self.families)
         return replace(self, families=kept + tuple(given.values()))
+
+    @property
+    def templates(self) -> Templates | None:
+        """How sheets of dirt are laid on, where they are."""
+        return next((family for family in self.families if isinstance(family, Templates)), None)
+
+    def check(self, sheets: Sheets) -> None:
+        """Raises ValueError where these are not the sheets that its templates name."""
+        if self.templates is None or self.templates.templates_sha256 == sheets.sha256:
+            return
+        wanted, given = (
+            f"templates {digest[:16]}" if digest else "our own drawings"
+            for digest in (self.templates.templates_sha256, sheets.sha256)
+        )
+        raise ValueError(f"the recipe asks for {wanted}, given are {given}")

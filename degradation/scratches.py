@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.exact import rounded, stream
-from degradation.family import Moment, Size, counts, shares
+from degradation.family import Moment, Setting, Size, counts, shares
 from degradation.overlay import Overlay, seen
 
 _KNOTS = 9
@@ -48,8 +48,8 @@ class Scratches:
     def scaled(self, severity: float) -> Self:
         return replace(self, lines=self.lines * severity)
 
-    def begin(self, size: Size, seed: int) -> "_Scratching":
-        return _Scratching(self, size, stream(seed, self.family))
+    def begin(self, setting: Setting) -> "_Scratching":
+        return _Scratching(self, setting.size, stream(setting.seed, self.family))
 
 
 @dataclass

@@ -12,7 +12,7 @@ from typing import Literal, Self
 import numpy as np
 
 from degradation.exact import FULL, limited
-from degradation.family import InPlace, Moment, Planes, Size, counts, shares
+from degradation.family import InPlace, Moment, Planes, Setting, counts, shares
 from degradation.overlay import Float
 from degradation.resample import smoothed, whole
 
@@ -41,7 +41,7 @@ class Sharpened:
     def scaled(self, severity: float) -> Self:
         return replace(self, weight=self.weight * severity)
 
-    def begin(self, size: Size, seed: int) -> "_Sharpening":
+    def begin(self, setting: Setting) -> "_Sharpening":
         return _Sharpening(Moment(on_target_alone=_Sharper(self) if self.weight else None))
 
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from degradation.exact import FULL, Float, rounded, stream
-from degradation.family import Mask, Moment, Planes, Size, counts, shares
+from degradation.family import Mask, Moment, Planes, Setting, Size, counts, shares
 from degradation.resample import smoothed, whole
 
 _ROOM = 16  # white is then 65,280: 16-bit whole numbers, which OpenCV resizes alike everywhere
@@ -41,8 +41,8 @@ class Softness:
     def scaled(self, severity: float) -> Self:
         return replace(self, sigma=min(self.sigma * severity, 1.0), lost=min(self.lost * severity, 0.8))
 
-    def begin(self, size: Size, seed: int) -> "_Softening":
-        return _Softening(self, size, stream(seed, self.family))
+    def begin(self, setting: Setting) -> "_Softening":
+        return _Softening(self, setting.size, stream(setting.seed, self.family))
 
 
 class _Softening:

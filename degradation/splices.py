@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.exact import limited, rounded, stream
-from degradation.family import MOST_LOST, InPlace, Moment, Planes, Size, shares
+from degradation.family import MOST_LOST, InPlace, Moment, Planes, Setting, Size, shares
 from degradation.overlay import Overlay, seen
 from degradation.weave import Shift
 
@@ -48,8 +48,8 @@ class Splices:
             step=min(self.step * severity, 0.3),
         )
 
-    def begin(self, size: Size, seed: int) -> "_Mended":
-        return _Mended(self, size, stream(seed, self.family))
+    def begin(self, setting: Setting) -> "_Mended":
+        return _Mended(self, setting.size, stream(setting.seed, self.family))
 
 
 class _Mended:

@@ -15,12 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from degradation.drawings import OWN
 from degradation.exact import rounded, stream
-from degradation.family import Moment, Size, counts, shares
+from degradation.family import Moment, Setting, Size, counts, shares
 from degradation.overlay import Blend, Overlay, seen
 from degradation.resample import resized, turned
-from degradation.sheets import LINES, Byte, Sheet, Sheets
+from degradation.sheets import LINES, Byte, Sheet
 
 _BLENDS: tuple[Blend, ...] = ("add", "subtract", "multiply")
 _WHOLE_FRAME = "008"
@@ -66,42 +65,23 @@ class Templates:
     def scaled(self, severity: float) -> Self:
         return replace(self, frames=min(self.frames * severity, 1.0))
 
-    def begin(self, size: Size, seed: int) -> "Walking | Changing":
-        return self.begin_with(OWN, size, seed)
-
-    def begin_with(self, sheets: Sheets, size: Size, seed: int) -> "Walking | Changing":
-        """The same with a set of templates.
-
-        Raises ValueError where it is not the set that the recipe names.
-        """
-        self.check(sheets)
-        rng = stream(seed, self.family)
+    def begin(self, setting: Setting) -> "Walking | Changing":
+        rng = stream(setting.seed, self.family)
+        sheets = setting.sheets
         lines = [number for number, kind in enumerate(sheets.kinds) if kind == LINES]
         if rng.random() < self.lines and lines:
-            return Walking(self, sheets[int(rng.choice(lines))], size, seed, rng)
-        return Changing(self, sheets, size, seed)
-
-    def check(self, sheets: Sheets) -> None:
-        """Raises ValueError where it is not the set that the recipe names."""
-        if sheets.sha256 == self.templates_sha256:
-            return
-        wanted, given = (
-            f"templates {digest[:16]}" if digest else "our own drawings"
-            for digest in (self.templates_sha256, sheets.sha256)
-        )
-        raise ValueError(f"the recipe asks for {wanted}, given are {given}: give the folder it was made with")
+            return Walking(self, sheets[int(rng.choice(lines))], setting, rng)
+        return Changing(self, setting)
 
 
 class Walking:
     """One sheet of lines that goes left or right by some pixels in every frame."""
 
-    def __init__(
-        self, recipe: Templates, sheet: Sheet, size: Size, seed: int, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, recipe: Templates, sheet: Sheet, setting: Setting, rng: np.random.Generator) -> None:
         self._recipe = recipe
-        self._seed = seed
+        self._seed = setting.seed
         self._frame = -1
-        self._texture_HW = cut(sheet, recipe, size, rng)
+        self._texture_HW = cut(sheet, recipe, setting.size, rng)
         self._blend = _BLENDS[int(rng.integers(3))]
 
     def next(self) -> Moment:
@@ -119,12 +99,12 @@ class Walking:
 class Changing:
     """Another sheet in every frame."""
 
-    def __init__(self, recipe: Templates, sheets: Sheets, size: Size, seed: int) -> None:
+    def __init__(self, recipe: Templates, setting: Setting) -> None:
         self._recipe = recipe
-        self._sheets = sheets
-        self._count = len(sheets.kinds)
-        self._size = size
-        self._seed = seed
+        self._sheets = setting.sheets
+        self._count = len(setting.sheets.kinds)
+        self._size = setting.size
+        self._seed = setting.seed
         self._frame = -1
 
     def next(self) -> Moment:

@@ -6,7 +6,7 @@ from typing import Literal, Self
 import numpy as np
 
 from degradation.exact import stream
-from degradation.family import MOST_LOST, Moment, Size, shares
+from degradation.family import MOST_LOST, Moment, Setting, shares
 
 # Silent film of 16 or 18 frames a second, stretched to 24 or 25: every second, third, fourth is repeated.
 _CADENCES = (2, 3, 4)
@@ -34,8 +34,8 @@ class Timing:
             self, repeats=min(self.repeats * severity, 1.0), missing=min(self.missing * severity, 1.0)
         )
 
-    def begin(self, size: Size, seed: int) -> "_Stumbling":
-        return _Stumbling(self, stream(seed, self.family))
+    def begin(self, setting: Setting) -> "_Stumbling":
+        return _Stumbling(self, stream(setting.seed, self.family))
 
 
 class _Stumbling:

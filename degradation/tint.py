@@ -9,7 +9,7 @@ from typing import Literal, Self
 import numpy as np
 
 from degradation.exact import limited, rounded, stream
-from degradation.family import InPlace, Moment, Planes, Size, shares
+from degradation.family import InPlace, Moment, Planes, Setting, shares
 
 # Light that each dye lets through, red, green, blue: sepia, amber, night blue, rose, sea green, lavender.
 _DYES = (
@@ -43,13 +43,13 @@ class Tint:
     def scaled(self, severity: float) -> Self:
         return replace(self, depth=min(self.depth * severity, 1.0))
 
-    def begin(self, size: Size, seed: int) -> "_Tinted":
-        rng = stream(seed, self.family)
+    def begin(self, setting: Setting) -> "_Tinted":
+        rng = stream(setting.seed, self.family)
         dye = np.array(_DYES[int(rng.integers(len(_DYES)))])
         depth = min(self.depth * float(rng.uniform(0.5, 1.2)), 1.0)
         light = tuple(rounded(1 - depth * (1 - let)) for let in dye)
         left, toned = rounded(rng.uniform(0, self.colour_left)), bool(rng.random() < self.toned)
-        return _Tinted(_Dyed(light, left, toned) if size.channels == 3 else None)
+        return _Tinted(_Dyed(light, left, toned) if setting.size.channels == 3 else None)
 
 
 class _Tinted:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.exact import noise, rounded, stream
-from degradation.family import InPlace, Moment, Planes, Size, shares
+from degradation.family import InPlace, Moment, Planes, Setting, Size, shares
 
 Codes = NDArray[np.uint8]
 
@@ -43,8 +43,8 @@ class Transfer:
             coarsest=min(self.coarsest * severity, 1.0),
         )
 
-    def begin(self, size: Size, seed: int) -> "_Transferring":
-        return _Transferring(self, size, seed)
+    def begin(self, setting: Setting) -> "_Transferring":
+        return _Transferring(self, setting.size, setting.seed)
 
 
 class _Transferring:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.exact import field, limited, stream
-from degradation.family import InPlace, Moment, Planes, Size, counts, shares
+from degradation.family import InPlace, Moment, Planes, Setting, Size, counts, shares
 
 _WARM = (1.0, 0.62, 0.3)  # light through the film's back comes orange
 _KNOTS = (6, 8)
@@ -45,8 +45,8 @@ class Vignette:
             leaks=self.leaks * severity,
         )
 
-    def begin(self, size: Size, seed: int) -> "_Shading":
-        return _Shading(self, size, stream(seed, self.family))
+    def begin(self, setting: Setting) -> "_Shading":
+        return _Shading(self, setting.size, stream(setting.seed, self.family))
 
 
 @dataclass

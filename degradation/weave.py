@@ -9,7 +9,7 @@ from typing import Literal, Self
 import numpy as np
 
 from degradation.exact import moved, reached, stream
-from degradation.family import Mask, Moment, Planes, Size, shares
+from degradation.family import Mask, Moment, Planes, Setting, Size, shares
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Weave:
             self, sideways=min(self.sideways * severity, 1.0), upright=min(self.upright * severity, 1.0)
         )
 
-    def begin(self, size: Size, seed: int) -> "_Weaving":
-        return _Weaving(self, size, stream(seed, self.family))
+    def begin(self, setting: Setting) -> "_Weaving":
+        return _Weaving(self, setting.size, stream(setting.seed, self.family))
 
 
 _SETTLES = 0.45

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from degradation.exact import moved, noise
-from degradation.family import Moment, Size
+from degradation.family import Moment, Setting
 from degradation.generator import LAYERS, Aged, age, drawn
 from degradation.grain import Grain
 from degradation.lookalikes import LOOKALIKES, Lookalike, with_lookalike
@@ -199,7 +199,7 @@ class _Losing:
     def scaled(self, severity: float) -> "_Losing":
         return self
 
-    def begin(self, size: Size, seed: int) -> "_Losing":
+    def begin(self, setting: Setting) -> "_Losing":
         self.frame = -1
         return self
 

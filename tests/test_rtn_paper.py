@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from degradation.drawings import EACH, OWN
 from degradation.exact import FULL
-from degradation.family import Planes, Size
+from degradation.family import Planes, Setting, Size
 from degradation.generator import age
 from degradation.quality import Copied, Quality, blurred
 from degradation.recipe import Recipe
@@ -36,14 +36,18 @@ def waves(frames: int, channels: int = 1) -> list[Planes]:
     return [np.stack([np.roll(picture, n + c, axis=1) for c in range(channels)]) for n in range(frames)]
 
 
+def setting(seed: int) -> Setting:
+    return Setting(SIZE, seed, OWN)
+
+
 def seeds(kind: type, count: int) -> list[int]:
     """The first seeds whose clips are walking lines, or changing sheets."""
-    found = (seed for seed in range(1000) if isinstance(TEMPLATES.begin(SIZE, seed), kind))
+    found = (seed for seed in range(1000) if isinstance(TEMPLATES.begin(setting(seed)), kind))
     return [next(found) for _ in range(count)]
 
 
 def copies(seed: int, frames: int) -> list[Copied]:
-    process = QUALITY.begin(SIZE, seed)
+    process = QUALITY.begin(setting(seed))
     made = [process.next().on_film for _ in range(frames)]
     assert all(isinstance(copy, Copied) for copy in made)
     return made  # type: ignore[return-value]
@@ -93,7 +97,7 @@ def test_a_clips_parameters_tremble_from_frame_to_frame() -> None:
 def test_templates_are_blended_as_told(blend: str) -> None:
     found = 0
     for seed in seeds(Changing, 12):
-        process = TEMPLATES.begin(SIZE, seed)
+        process = TEMPLATES.begin(setting(seed))
         for clean, aged in zip(waves(3), age(waves(3), ONLY_TEMPLATES, seed), strict=True):
             (overlay,) = process.next().overlays
             if overlay.blend != blend:
@@ -114,9 +118,9 @@ def test_templates_are_blended_as_told(blend: str) -> None:
 
 
 def test_lines_walk_through_a_fifth_of_the_clips_and_dirt_changes() -> None:
-    kinds = [isinstance(TEMPLATES.begin(SIZE, seed), Walking) for seed in range(400)]
+    kinds = [isinstance(TEMPLATES.begin(setting(seed)), Walking) for seed in range(400)]
     assert np.mean(kinds) == pytest.approx(0.2, abs=0.05)
-    changing = TEMPLATES.begin(SIZE, seeds(Changing, 1)[0])
+    changing = TEMPLATES.begin(setting(seeds(Changing, 1)[0]))
     textures = [changing.next().overlays[0].share_hw for _ in range(4)]
     assert all(not np.array_equal(one, other) for one, other in pairwise(textures))
 
@@ -131,7 +135,7 @@ def unlike(before_HW: NDArray[np.float32], after_HW: NDArray[np.float32], step_p
 def test_walking_lines_step_5_to_15_pixels_and_repeat_their_edges() -> None:
     steps = []
     for seed in seeds(Walking, 6):
-        process = TEMPLATES.begin(SIZE, seed)
+        process = TEMPLATES.begin(setting(seed))
         overlays = [process.next().overlays[0] for _ in range(6)]
         assert len({overlay.blend for overlay in overlays}) == 1
         peaks = [float(overlay.share_hw.max()) for overlay in overlays]

@@ -129,7 +129,7 @@ class Losing:
     def scaled(self, severity):
         return self
 
-    def begin(self, size, seed):
+    def begin(self, setting):
         frames = count()
         return SimpleNamespace(next=lambda: Moment(lost_frames=int(next(frames) in self.before)))
 
