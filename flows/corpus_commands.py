@@ -33,6 +33,7 @@ def add_commands(
         "--hold-out", nargs="+", metavar="FILM", default=[], help="films that go to test, by name"
     )
     sub.add_argument("--colour", action="store_true", help="three channels; else one, lightness")
+    _templates_option(sub, "your scans of dirt, for a recipe with templates; our own drawings if left out")
     _engine_options(sub, workers)
     for name, run, text in (
         ("show", _show, "tell what a corpus holds"),
@@ -43,6 +44,7 @@ def add_commands(
         sub.set_defaults(run=run)
         sub.add_argument("corpus", metavar="CORPUS", help="its folder in the vault, or a URI")
         if name != "show":
+            _templates_option(sub, "the scans that the corpus was made with, if it was")
             _engine_options(sub, workers)
         if name == "verify":
             sub.add_argument("--all", action="store_true", help="make every clip old again, not a sample")
@@ -64,6 +66,10 @@ def add_commands(
     )
     sub.add_argument("--clean", nargs="+", required=True, metavar="SOURCE", help="clean footage to make old")
     sub.add_argument("--output", default="realism.html", metavar="FILE.html", help="JSON goes beside it")
+
+
+def _templates_option(sub: argparse.ArgumentParser, text: str) -> None:
+    sub.add_argument("--templates", metavar="FOLDER", default="", help=text)
 
 
 def _engine_options(sub: argparse.ArgumentParser, workers: Callable[[str], int]) -> None:
@@ -93,6 +99,7 @@ def _synthesize(options: argparse.Namespace) -> int:
         options.splits,
         tuple(options.hold_out),
         options.colour,
+        options.templates,
     )
     open_corpus(asked, options.sources)
     reach(options.scheduler)
@@ -114,6 +121,7 @@ def _synthesize(options: argparse.Namespace) -> int:
             asked.splits,
             options.hold_out,
             asked.colour,
+            asked.templates,
             options.workers,
             options.scheduler,
         )
@@ -160,7 +168,7 @@ def _verify(options: argparse.Namespace) -> int:
         nullcontext() if options.debug else engines_to_log(),
         engine(options.workers, options.scheduler) as crew,
     ):
-        verdict = verify_corpus(crew, options.corpus, options.all)
+        verdict = verify_corpus(crew, options.corpus, options.all, options.templates)
     print(json.dumps(asdict(verdict), indent=2) if options.json else verdict.sentence())
     return _FAILED if verdict.problems else _DONE
 
@@ -179,7 +187,9 @@ def _rebuild(options: argparse.Namespace) -> int:
         engine(options.workers, options.scheduler) as crew,
     ):
         tell = BOARD.stage(os.path.basename(options.corpus.rstrip("/")), "rebuild")
-        rebuilt = rebuild_corpus(crew, options.corpus, options.vault, options.sources, tell)
+        rebuilt = rebuild_corpus(
+            crew, options.corpus, options.vault, options.sources, tell, options.templates
+        )
     print(json.dumps(asdict(rebuilt), indent=2) if options.json else rebuilt.sentence())
     return _FAILED if rebuilt.differing else _DONE
 

@@ -21,6 +21,7 @@ def synthesize_corpus(
     splits: str = "80/10/10",
     hold_out: list[str] | None = None,
     colour: bool = False,
+    templates: str = "",
     worker_count: int | None = None,
     scheduler: str | None = None,
 ) -> CorpusOutcome:
@@ -29,7 +30,7 @@ def synthesize_corpus(
     Raises RequestError, CorpusError, EngineError, StorageError.
     """
     held = tuple(hold_out or ())
-    request = CorpusRequest(vault, name, recipe, clips, frames, size, seed, splits, held, colour)
+    request = CorpusRequest(vault, name, recipe, clips, frames, size, seed, splits, held, colour, templates)
     films = open_corpus(request, sources)
     with engine(worker_count, scheduler) as crew:
         examined = examine_films(crew, request, films)

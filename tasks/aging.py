@@ -11,15 +11,16 @@ import numpy as np
 from degradation.family import Planes
 from degradation.generator import LAYERS, Aged, age
 from degradation.recipe import Recipe
+from degradation.sheets import Sheets
 from storage.clipcode import Bytes
 from storage.corpus import Clip
 
 
-def aged(clean_TCHW: Bytes, frames: int, recipe: Recipe, seed: int) -> tuple[Clip, list[str]]:
+def aged(clean_TCHW: Bytes, frames: int, recipe: Recipe, seed: int, sheets: Sheets) -> tuple[Clip, list[str]]:
     """So many frames made old, and what happened to each of them.
 
-    The clip's clean stream is what the recipe used up of the clean frames. Raises ValueError where it lost
-    too many of them.
+    sheets: what the recipe's templates are cut from. The clip's clean stream is what the recipe used up of
+    the clean frames. Raises ValueError where it lost too many of them.
     """
     used = 0
 
@@ -29,7 +30,7 @@ def aged(clean_TCHW: Bytes, frames: int, recipe: Recipe, seed: int) -> tuple[Cli
             used += 1
             yield frame_CHW.astype(np.float32) / np.float32(255)
 
-    made = list(islice(age(given(), recipe, seed), frames))
+    made = list(islice(age(given(), recipe, seed, sheets), frames))
     if len(made) < frames:
         raise ValueError(
             f"too_short: recipe {recipe.name} made {len(made)} of {frames} frames from {len(clean_TCHW)}"

@@ -25,7 +25,7 @@ from tasks.recipe import installation
 from tasks.recipes import recipe_facts, recipe_sha256
 from tasks.request import RequestError
 from tasks.sources import find_sources
-from tasks.synthesize import MadeShard, ShardJob, installed, rejected_row
+from tasks.synthesize import MAKERS, MadeShard, ShardJob, installed, rejected_row
 from tasks.usable import Rejection, UsableFilm, usable_films
 
 SHEET = "contact-sheet.jpg"
@@ -45,6 +45,8 @@ class CorpusPlan:
     films: tuple[UsableFilm, ...]
     rejections: tuple[Rejection, ...]
     shards: tuple[tuple[ClipPlan, ...], ...]
+    templates: str
+    """As in the request: where they lie may differ from run to run, and is in no digest."""
 
     @property
     def clips(self) -> int:
@@ -54,7 +56,7 @@ class CorpusPlan:
         """One for each shard."""
         made_by = installed()
         return [
-            ShardJob(self.vault, self.key, shard_name(n), clips, self.recipe, made_by)
+            ShardJob(self.vault, self.key, shard_name(n), clips, self.recipe, made_by, self.templates)
             for n, clips in enumerate(self.shards)
         ]
 
@@ -121,7 +123,15 @@ def plan_corpus(
     )
     key = f"corpora/{request.name}/{digest}"
     return CorpusPlan(
-        request.vault, request.name, key, recipe, settings, tuple(films), tuple(rejections), tuple(clips)
+        request.vault,
+        request.name,
+        key,
+        recipe,
+        settings,
+        tuple(films),
+        tuple(rejections),
+        tuple(clips),
+        request.templates,
     )
 
 
@@ -152,10 +162,7 @@ def finish_corpus(plan: CorpusPlan, made: Iterable[MadeShard]) -> CorpusOutcome:
         "recipe_sha256": recipe_sha256(plan.recipe),
         "settings": asdict(plan.settings),
         "layers": list(LAYERS),
-        "made_by": {
-            "installed": installed(),
-            **installation("degradation", "storage", "tasks/recipes.py", "tasks/synthesize.py"),
-        },
+        "made_by": {"installed": installed(), **installation(*MAKERS)},
         "films": [_film_record(film, splits.get(film.sha256)) for film in plan.films],
         "splits": figures["splits"],
         "statistics": figures,

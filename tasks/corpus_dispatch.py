@@ -13,6 +13,7 @@ from tasks.dask_engine import Engine, WorkerDied
 from tasks.films import FilmFacts, measure_film
 from tasks.recipe import OtherInstallation
 from tasks.synthesize import MadeShard, make_shard
+from tasks.templates import TemplatesError
 from tasks.usable import Rejection
 
 
@@ -61,13 +62,13 @@ def make_shards(engine: Engine, plan: CorpusPlan, progress: Progress) -> list[Ma
     """Every shard of the plan; those that are there are not made again.
 
     A shard that fails costs no other one. Raises CorpusError, when all others stand, where one did; at once
-    VaultError and OtherInstallation, which would befall them all, and EngineError.
+    VaultError, OtherInstallation and TemplatesError, which would befall them all, and EngineError.
     """
     made: list[MadeShard] = []
     failed: dict[str, str] = {}
     clips = 0
     for done in engine.each(make_shard, plan.jobs()):
-        if isinstance(done.error, VaultError | OtherInstallation):
+        if isinstance(done.error, VaultError | OtherInstallation | TemplatesError):
             raise done.error
         if done.error is not None:
             failed[done.job.shard] = f"{type(done.error).__name__}: {first_line(done.error)}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from storage.corpus import RECORD, TABLE
 from storage.errors import SourceError
+from storage.filesystem import absolute
 from storage.survey import Progress, digest_source
 from storage.vault import Vault
 from tasks.clips import ClipPlan, taken_frames
@@ -18,6 +19,7 @@ from tasks.ingest import ingest
 from tasks.recipes import recipe_from
 from tasks.sources import find_sources
 from tasks.synthesize import ShardJob, installed, make_shard
+from tasks.templates import sheets_for
 
 
 @dataclass(frozen=True)
@@ -46,15 +48,24 @@ class Rebuilt:
 
 
 def rebuild_corpus(
-    engine: Engine, place: str, vault_uri: str, folders: Sequence[str], progress: Progress
+    engine: Engine,
+    place: str,
+    vault_uri: str,
+    folders: Sequence[str],
+    progress: Progress,
+    templates: str = "",
 ) -> Rebuilt:
     """Finds the films, where they lay or by digest in the folders given, and makes every shard again.
 
-    Only if all shards are the same are the manifest and the record put beside them. Raises CorpusError where
-    a film is not found, StorageError, EngineError.
+    templates: the folder of scans that the corpus was made with, if it was. Only if all shards are the same
+    are the manifest and the record put beside them. Raises CorpusError where a film is not found,
+    StorageError, EngineError.
     """
+    templates = absolute(templates) if templates else ""
     old, key, corpus = find_corpus(place)
     record = corpus.record
+    recipe = recipe_from(record["recipe"])
+    sheets_for(recipe, templates)
     vault = Vault(vault_uri)
     vault.prepare()
     new = f"corpora/{record['name']}/{record['digest']}"
@@ -65,7 +76,8 @@ def rebuild_corpus(
     for done in engine.each(_ingest, [_IngestJob(vault.uri, source) for source in sources]):
         if done.error is not None:
             raise done.error
-    jobs = _jobs(vault.uri, new, record, rows)
+    shards = _shards(record, rows)
+    jobs = [ShardJob(vault.uri, new, *shard, recipe, installed(), templates) for shard in shards]
     told = {shard["shard"]: shard["sha256"] for shard in record["shards"]}
     differing, clips = [], 0
     for made in engine.each(make_shard, jobs):
@@ -110,17 +122,16 @@ def _find_films(films: Sequence[Mapping[str, Any]], folders: Sequence[str]) -> l
     return [found[film["sha256"]] for film in films]
 
 
-def _jobs(
-    vault: str, key: str, record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
-) -> list[ShardJob]:
+def _shards(
+    record: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+) -> list[tuple[str, tuple[ClipPlan, ...]]]:
+    """(name, clips as they were planned) of each."""
     films = {film["sha256"]: film for film in record["films"]}
     clips: dict[str, list[ClipPlan]] = defaultdict(list)
     for row in rows:
         clips[row["shard"]].append(_plan(row, films[row["film"]]))
-    recipe = recipe_from(record["recipe"])
     return [
-        ShardJob(vault, key, shard, tuple(sorted(plans, key=lambda plan: plan.film)), recipe, installed())
-        for shard, plans in sorted(clips.items())
+        (shard, tuple(sorted(plans, key=lambda plan: plan.film))) for shard, plans in sorted(clips.items())
     ]
 
 

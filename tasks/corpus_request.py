@@ -8,6 +8,7 @@ from storage.filesystem import absolute
 from tasks.clips import PlanSettings
 from tasks.recipes import find_recipe
 from tasks.request import RequestError
+from tasks.templates import TemplatesError, with_templates
 from tasks.usable import UsableFilm
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -36,7 +37,10 @@ class CorpusRequest:
     """Films, by name, that go to test."""
     colour: bool = False
     """Clips have three channels; else one, lightness."""
+    templates: str = ""
+    """A folder of scanned dirt for the recipe's templates; empty for our own drawings. Workers read it."""
     recipe_made: Recipe = field(init=False)
+    """With the templates named by their digest."""
 
     def __post_init__(self) -> None:
         if not self.vault.strip():
@@ -44,7 +48,12 @@ class CorpusRequest:
         object.__setattr__(self, "vault", absolute(self.vault))
         if not _NAME.fullmatch(self.name):
             raise RequestError(f"--name {self.name}: use letters, digits, points, dashes and underlines")
-        object.__setattr__(self, "recipe_made", find_recipe(self.recipe))
+        if self.templates:
+            object.__setattr__(self, "templates", absolute(self.templates))
+        try:
+            object.__setattr__(self, "recipe_made", with_templates(find_recipe(self.recipe), self.templates))
+        except TemplatesError as error:
+            raise RequestError(str(error)) from error
         if self.clips < 1:
             raise RequestError(f"--clips {self.clips}: at least 1")
         if not _FRAMES[0] <= self.frames <= _FRAMES[1]:

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from degradation.recipe import Recipe
+from degradation.sheets import Sheets
 from storage.corpus import TABLE, Clip, Shard
-from storage.filesystem import first_line
+from storage.filesystem import absolute, first_line
 from storage.vault import Vault
 from tasks.aging import aged
 from tasks.clips import leaks
 from tasks.corpus import find_corpus
 from tasks.dask_engine import Engine
 from tasks.recipes import recipe_from
+from tasks.templates import sheets_for
 
 _SAMPLED = 4
 """Clips of a shard that are made old again, unless all are."""
@@ -43,19 +45,22 @@ class _ShardCheck:
     rows: tuple[dict[str, Any], ...]
     recipe: Recipe
     every: bool
+    templates: str
 
 
-def verify_corpus(engine: Engine, place: str, every: bool) -> Verdict:
+def verify_corpus(engine: Engine, place: str, every: bool, templates: str = "") -> Verdict:
     """Checks all digests and masks, and makes clips old again: some of each shard, or every one.
 
-    Raises CorpusError, VaultError, EngineError.
+    templates: the folder of scans that the corpus was made with, if it was. Raises CorpusError, VaultError,
+    TemplatesError, EngineError.
     """
     vault, key, corpus = find_corpus(place)
     record, rows = corpus.record, corpus.rows
+    recipe, templates = recipe_from(record["recipe"]), absolute(templates) if templates else ""
+    sheets_for(recipe, templates)
     problems = leaks(rows, {film["sha256"]: film["group"] for film in record["films"]})
     if vault.sha256(f"{key}/{TABLE}") != record["manifest_sha256"]:
         problems.append(f"{TABLE} is not the one that the record names")
-    recipe = recipe_from(record["recipe"])
     kept = [row for row in rows if row["status"] == "kept"]
     checks = [
         _ShardCheck(
@@ -66,6 +71,7 @@ def verify_corpus(engine: Engine, place: str, every: bool) -> Verdict:
             tuple(row for row in kept if row["shard"] == shard["shard"]),
             recipe,
             every,
+            templates,
         )
         for shard in record["shards"]
     ]
@@ -88,6 +94,7 @@ def _check_shard(check: _ShardCheck) -> tuple[list[str], int]:
     if vault.sha256(place) != check.sha256:
         return [f"{check.shard}: is not the file that the record names"], 0
     problems, aged_again = [], 0
+    sheets = sheets_for(check.recipe, check.templates)
     with Shard.open(vault.url(place)) as shard:
         held = [shard.facts(n)["clip"] for n in range(len(shard))]
         if held != [row["clip"] for row in check.rows]:
@@ -103,7 +110,7 @@ def _check_shard(check: _ShardCheck) -> tuple[list[str], int]:
             if not exact or n * again // len(held) != (n - 1) * again // len(held):
                 aged_again += 1
                 # What befalls the film after its damage may spread it: then it must come out the same again.
-                if not _ages_alike(clip, row, check.recipe):
+                if not _ages_alike(clip, row, check.recipe, sheets):
                     wrong = "does not come out the same again" if exact else "is damaged outside its mask"
                     problems.append(f"{name}: {wrong}")
     return problems, aged_again
@@ -115,9 +122,9 @@ def _is_exact(clip: Clip) -> bool:
     return not bool((differs_THW & (clip.masks_THW == 0)).any())
 
 
-def _ages_alike(clip: Clip, row: dict[str, Any], recipe: Recipe) -> bool:
+def _ages_alike(clip: Clip, row: dict[str, Any], recipe: Recipe, sheets: Sheets) -> bool:
     try:
-        again, _ = aged(clip.clean_TCHW, row["frames"], recipe, row["seed"])
+        again, _ = aged(clip.clean_TCHW, row["frames"], recipe, row["seed"], sheets)
     except ValueError:
         return False  # another recipe's clean frames, too few for this one
     return again.pixels_sha256 == clip.pixels_sha256

@@ -14,6 +14,7 @@ import numpy as np
 
 from degradation.generator import drawn
 from degradation.recipe import Recipe
+from degradation.sheets import Sheets
 from storage.corpus import FACTS, Clip, encode_clip, write_shard
 from storage.digest import digest_of
 from storage.eightbit import Bytes, Window, grey8, rgb8, shrunk
@@ -27,7 +28,17 @@ from tasks.clips import ClipPlan
 from tasks.ingest import IngestedReel, load
 from tasks.recipe import OtherInstallation, installation
 from tasks.recipes import recipe_sha256
+from tasks.templates import sheets_for
 
+MAKERS = (
+    "degradation",
+    "storage",
+    "tasks/aging.py",
+    "tasks/recipes.py",
+    "tasks/synthesize.py",
+    "tasks/templates.py",
+)
+"""The code that can change a byte of a shard."""
 _JOINED_FRAMES = 48
 """Clips that lie no further apart are decoded in one go: starting anew costs two groups of pictures."""
 _FLAT_LEVELS = 8
@@ -46,6 +57,8 @@ class ShardJob:
     recipe: Recipe
     made_by: str
     """What `installed` gives where the corpus was planned."""
+    templates: str
+    """The folder of scans that the recipe names by their digest; empty for our own drawings."""
 
     @property
     def key(self) -> str:
@@ -64,16 +77,14 @@ class MadeShard:
 
 def installed() -> str:
     """Digest of all here that can change a byte of a shard, but for what the job says."""
-    return digest_of(
-        installation("degradation", "storage", "tasks/aging.py", "tasks/recipes.py", "tasks/synthesize.py")
-    )
+    return digest_of(installation(*MAKERS))
 
 
 def make_shard(job: ShardJob) -> MadeShard:
     """Makes the shard, unless it is there and whole.
 
     A clip that cannot be had, on any run, becomes a rejected row. Raises StorageError for trouble that may
-    pass: then there is no shard, and another run makes it.
+    pass, TemplatesError among it: then there is no shard, and another run makes it.
     """
     if installed() != job.made_by:
         raise OtherInstallation(
@@ -123,6 +134,7 @@ def _told(rows: Iterator[dict[str, Any]], kept: list[dict[str, Any]]) -> Iterato
 
 def _clips(vault: Vault, job: ShardJob, rejected: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     by_film: dict[str, list[ClipPlan]] = defaultdict(list)
+    sheets = sheets_for(job.recipe, job.templates)
     for plan in job.clips:
         by_film[plan.reel_id].append(plan)
     for reel_id, plans in by_film.items():
@@ -130,7 +142,7 @@ def _clips(vault: Vault, job: ShardJob, rejected: list[dict[str, Any]]) -> Itera
         for plan, clean_TCHW in cut_clips(reel, plans):
             facts = clip_facts(plan, job.recipe)
             try:
-                made, events = aged_clip(clean_TCHW, plan, job.recipe)
+                made, events = aged_clip(clean_TCHW, plan, job.recipe, sheets)
             except ValueError as error:
                 rejected.append({**rejected_row(facts, str(error)), "shard": job.shard})
                 continue
@@ -175,14 +187,14 @@ def _cut(picture: Picture, video: VideoFacts, plan: ClipPlan) -> Bytes:
     return small_CHW[:, :, ::-1] if plan.flip else small_CHW
 
 
-def aged_clip(clean_TCHW: Bytes, plan: ClipPlan, recipe: Recipe) -> tuple[Clip, list[str]]:
+def aged_clip(clean_TCHW: Bytes, plan: ClipPlan, recipe: Recipe, sheets: Sheets) -> tuple[Clip, list[str]]:
     """The clip's five streams and what happened to each of its frames.
 
     Raises ValueError where there is nothing to see, or where the recipe lost too many frames.
     """
     if int(clean_TCHW.max()) - int(clean_TCHW.min()) <= _FLAT_LEVELS:
         raise ValueError(f"flat: lightness spans no more than {_FLAT_LEVELS} of 255 levels")
-    return aged(clean_TCHW, plan.frames, recipe, plan.seed)
+    return aged(clean_TCHW, plan.frames, recipe, plan.seed, sheets)
 
 
 def clip_facts(plan: ClipPlan, recipe: Recipe) -> dict[str, Any]:

@@ -20,10 +20,12 @@ from torch.utils.data import DataLoader, Dataset
 
 from degradation.recipe import Recipe
 from degradation.recipes import MEDIUM
+from degradation.sheets import Sheets
 from storage.clipcode import Bytes, Crop
 from storage.corpus import Corpus, Shard, Stream
 from storage.errors import StorageError
 from tasks.aging import aged
+from tasks.templates import sheets_for, with_templates
 
 Split = Literal["train", "val", "test"]
 Mode = Literal["stored", "fresh"]
@@ -55,6 +57,8 @@ class WindowConfig:
     """Whether every other item is turned left to right, and every other upside down."""
     recipe: Recipe = MEDIUM
     """How clips are made old in mode fresh."""
+    templates: str = ""
+    """Folder of scanned dirt for the recipe's templates in mode fresh; empty for our own drawings."""
 
     def __post_init__(self) -> None:
         if min(self.frames, self.crop_px) < 1:
@@ -85,8 +89,12 @@ class Windows(Dataset[Window]):
 
     def __init__(self, corpus: str, config: WindowConfig) -> None:
         """Raises StorageError for what is not a corpus, or has not one clip of the split, one that is too
-        short or too small, or grey ones and coloured ones."""
+        short or too small, or grey ones and coloured ones; TemplatesError for templates that do not serve."""
         self.config = config
+        self._recipe = config.recipe
+        if config.mode == "fresh":
+            self._recipe = with_templates(config.recipe, config.templates)
+        self._sheets: Sheets | None = None
         opened = Corpus.open(corpus)
         # Workers are sent what they need of it.
         self._corpus = replace(opened, record={}, rows=())
@@ -124,8 +132,8 @@ class Windows(Dataset[Window]):
         return Window(*(torch.from_numpy(np.ascontiguousarray(stream)) for stream in window))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Files stay where they were opened."""
-        return {**self.__dict__, "_open": OrderedDict()}
+        """Files and scans stay where they were opened and read."""
+        return {**self.__dict__, "_open": OrderedDict(), "_sheets": None}
 
     def _stored(self, clip: "_Clip", rng: np.random.Generator) -> list[Bytes]:
         frames = self.config.frames
@@ -143,8 +151,10 @@ class Windows(Dataset[Window]):
         first = int(rng.integers(0, max(0, len(clean_TCHW) - frames) + 1))
         seed = int(rng.integers(0, 2**63))
         given_TCHW = np.concatenate([clean_TCHW[first:], clean_TCHW[-2::-1]])
+        if self._sheets is None:
+            self._sheets = sheets_for(self._recipe, self.config.templates)
         try:
-            made, _ = aged(given_TCHW, frames, self.config.recipe, seed)
+            made, _ = aged(given_TCHW, frames, self._recipe, seed, self._sheets)
         except ValueError as error:
             raise StorageError(f"{self._corpus.uri}: clip {clip.clip}: {error}; give longer clips") from error
         masks = made.masks_THW[:, None]

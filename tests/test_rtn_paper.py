@@ -23,6 +23,7 @@ from degradation.sheets import LINES
 from degradation.templates import Changing, Templates, Walking
 from storage.errors import SourceError
 from tasks.templates import read_templates
+from tests.scans import filled, scan
 
 SIZE = Size(96, 128, 1)
 TEMPLATES, QUALITY = Templates(), Quality()
@@ -225,20 +226,6 @@ def test_our_sheets_are_dark_marks_on_light_ground(number: int) -> None:
     assert np.median(sheet.grey_HW) >= 250
     assert 0.0005 < (sheet.grey_HW < 225).mean() < 0.4
     assert len(sheet.marks) > 50
-
-
-def scan(kind: str = ".png", dark: bool = False) -> bytes:
-    """A scan with one round spot."""
-    grey = np.full((150, 200), 230, np.uint8)
-    cv2.circle(grey, (100, 70), 12, 20, -1)
-    return cv2.imencode(kind, 255 - grey if dark else grey)[1].tobytes()
-
-
-def filled(folder: Path, files: dict[str, bytes]) -> Path:
-    for name, data in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
-    return folder
 
 
 def test_a_folder_of_scans_serves_as_templates(tmp_path: Path) -> None:

@@ -12,12 +12,14 @@ import torch
 
 from degradation.family import Moment
 from degradation.recipe import Recipe
-from degradation.recipes import HEAVY, worn
+from degradation.recipes import HEAVY, RTN_PAPER, worn
 from storage.corpus import write_shard
 from storage.errors import StorageError
+from tasks.templates import TemplatesError
 from tasks.windows import Feeder, Shuffle, WindowConfig, Windows
 from tests.corpora import make_clip, make_row, write_corpus
 from tests.s3 import serving
+from tests.scans import filled, scan
 
 SMALL = WindowConfig(frames=4, crop_px=16, seed=5)
 CLIPS = [make_clip(n, faded=n % 3 > 0) for n in range(7)]
@@ -145,6 +147,23 @@ def test_what_old_age_swallows_is_made_up_from_the_clip_s_end(tmp_path):
     assert any(np.array_equal(shown, wanted[..., left : left + 40]) for left in range(9))
     with pytest.raises(StorageError, match="too_short: recipe losing made 3 of 4 frames"):
         Windows(corpus, replace(config, recipe=Recipe("losing", (Losing(tuple(range(9))),))))[0, 1]
+
+
+def test_old_age_takes_scans_of_ones_own(corpus, tmp_path):
+    """Sent to a worker, the folder goes and the scans stay."""
+    scans = filled(tmp_path / "scans", {"a.png": scan()})
+    ours = changed(mode="fresh", recipe=RTN_PAPER, near_damage=0.0)
+    windows = Windows(corpus, replace(ours, templates=str(scans)))
+    shown = windows[0, 1]
+    assert not torch.equal(shown.damaged, Windows(corpus, ours)[0, 1].damaged)
+    sent = pickle.dumps(windows)
+    assert len(sent) < 150 * 200
+    assert same(pickle.loads(sent)[0, 1], shown)
+    (scans / "a.png").unlink()
+    with pytest.raises(TemplatesError, match="put PNG"):
+        pickle.loads(sent)[0, 1]
+    with pytest.raises(TemplatesError, match="recipe heavy lays on no templates"):
+        Windows(corpus, changed(mode="fresh", recipe=HEAVY, templates=str(scans)))
 
 
 def ran(feeder, batches):
