@@ -7,7 +7,10 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tasks.corpus import CorpusOutcome
 
 Command = Callable[[str, Any, str], argparse.ArgumentParser]
 _DONE, _FAILED = 0, 1
@@ -33,6 +36,9 @@ def add_commands(
         "--hold-out", nargs="+", metavar="FILM", default=[], help="films that go to test, by name"
     )
     sub.add_argument("--colour", action="store_true", help="three channels; else one, lightness")
+    sub.add_argument(
+        "--licences", metavar="FILE.csv", default="", help="a table of films, their licences and origins"
+    )
     _templates_option(sub, "your scans of dirt, for a recipe with templates; our own drawings if left out")
     _engine_options(sub, workers)
     for name, run, text in (
@@ -100,6 +106,7 @@ def _synthesize(options: argparse.Namespace) -> int:
         tuple(options.hold_out),
         options.colour,
         options.templates,
+        options.licences,
     )
     open_corpus(asked, options.sources)
     reach(options.scheduler)
@@ -122,6 +129,7 @@ def _synthesize(options: argparse.Namespace) -> int:
             options.hold_out,
             asked.colour,
             asked.templates,
+            asked.licences,
             options.workers,
             options.scheduler,
         )
@@ -138,20 +146,22 @@ def _show(options: argparse.Namespace) -> int:
         print(json.dumps({**asdict(told), "films": corpus.record["films"]}, indent=2))
     else:
         print(told.sentence())
-        _print_figures(told.statistics)
+        _print_figures(told)
     return _DONE
 
 
-def _print_figures(figures: dict[str, Any]) -> None:
+def _print_figures(told: "CorpusOutcome") -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table("", "", "clips", box=None, pad_edge=False)
-    for title in ("splits", "kinds", "lookalikes", "families", "rejected"):
+    figures = {**told.statistics, "licences": told.licences}
+    for title in ("splits", "kinds", "lookalikes", "families", "rejected", "licences"):
         for n, (name, count) in enumerate(figures[title].items()):
             table.add_row("" if n else title, name, str(count))
-    for n, film in enumerate(figures["films"]):
-        table.add_row("" if n else "films", f"{film['name']} ({film['split']})", str(film["clips"]))
+    for n, film in enumerate(told.films):
+        name = f"{film['name']} ({film['split']}, licence {film['licence']})"
+        table.add_row("" if n else "films", name, str(film["clips"]))
     for n, (kind, share) in enumerate(figures["damaged_share"].items()):
         table.add_row("" if n else "damaged pixels", kind, f"{share:.2%}")
     Console(highlight=False, markup=False).print(table)

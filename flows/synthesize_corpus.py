@@ -22,6 +22,7 @@ def synthesize_corpus(
     hold_out: list[str] | None = None,
     colour: bool = False,
     templates: str = "",
+    licences: str = "",
     worker_count: int | None = None,
     scheduler: str | None = None,
 ) -> CorpusOutcome:
@@ -30,7 +31,9 @@ def synthesize_corpus(
     Raises RequestError, CorpusError, EngineError, StorageError.
     """
     held = tuple(hold_out or ())
-    request = CorpusRequest(vault, name, recipe, clips, frames, size, seed, splits, held, colour, templates)
+    request = CorpusRequest(
+        vault, name, recipe, clips, frames, size, seed, splits, held, colour, templates, licences
+    )
     films = open_corpus(request, sources)
     with engine(worker_count, scheduler) as crew:
         examined = examine_films(crew, request, films)

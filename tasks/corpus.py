@@ -3,6 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from tasks.corpus_errors import CorpusError
 from tasks.corpus_request import CorpusRequest
 from tasks.corpus_sheet import draw_sheet
 from tasks.films import FilmFacts
+from tasks.licences import UNKNOWN, Licence, clips_by_licence, licences_of, licensed_films
 from tasks.recipe import installation
 from tasks.recipes import recipe_facts, recipe_sha256
 from tasks.request import RequestError
@@ -47,6 +49,8 @@ class CorpusPlan:
     shards: tuple[tuple[ClipPlan, ...], ...]
     templates: str
     """As in the request: where they lie may differ from run to run, and is in no digest."""
+    licences: Mapping[str, Licence]
+    """What is known of films, by sha256. They change no pixel and are in no digest."""
 
     @property
     def clips(self) -> int:
@@ -73,12 +77,20 @@ class CorpusOutcome:
     shards: int
     statistics: dict[str, Any]
     key: str
+    films: list[dict[str, Any]]
+    """As in the statistics, each with its licence and origin."""
+    licences: dict[str, int]
+    """Clips by their films' licence."""
 
     def sentence(self) -> str:
         splits = ", ".join(f"{count} {split}" for split, count in self.statistics["splits"].items())
-        return (
+        told = (
             f"{self.corpus}: {self.clips} clips ({splits}) in {self.shards} shards, {self.rejected} rejected"
         )
+        unknown = sum(film["licence"] == UNKNOWN for film in self.films)
+        if unknown in (0, len(self.films)):
+            return told
+        return f"{told}; of unknown licence: {unknown} of {len(self.films)} films"
 
 
 def open_corpus(request: CorpusRequest, sources: Sequence[str]) -> list[str]:
@@ -132,6 +144,7 @@ def plan_corpus(
         tuple(rejections),
         tuple(clips),
         request.templates,
+        licences_of(films, request.licences_told),
     )
 
 
@@ -146,6 +159,7 @@ def finish_corpus(plan: CorpusPlan, made: Iterable[MadeShard]) -> CorpusOutcome:
     rows = [row for shard in shards for row in shard.rows]
     rows += [_rejection_row(rejection) for rejection in plan.rejections]
     splits = {clip.film: clip.split for shard in plan.shards for clip in shard}
+    licences = {**_known_licences(vault, plan.key), **plan.licences}
     if not any(row["status"] == "kept" for row in rows):
         raise CorpusError(f"{vault.url(plan.key)}: not one clip was kept ({rows[0]['reason']})")
     if found := leaks(rows, {film.sha256: film.group for film in plan.films}):
@@ -163,7 +177,9 @@ def finish_corpus(plan: CorpusPlan, made: Iterable[MadeShard]) -> CorpusOutcome:
         "settings": asdict(plan.settings),
         "layers": list(LAYERS),
         "made_by": {"installed": installed(), **installation(*MAKERS)},
-        "films": [_film_record(film, splits.get(film.sha256)) for film in plan.films],
+        "films": [
+            _film_record(film, splits.get(film.sha256), licences.get(film.sha256)) for film in plan.films
+        ],
         "splits": figures["splits"],
         "statistics": figures,
         "shards": [{"shard": shard.shard, "sha256": shard.sha256} for shard in shards],
@@ -191,7 +207,7 @@ def find_corpus(place: str) -> tuple[Vault, str, Corpus]:
 
 def outcome(vault: Vault, key: str, record: Mapping[str, Any]) -> CorpusOutcome:
     """What a corpus' record tells."""
-    figures = record["statistics"]
+    figures, films = record["statistics"], licensed_films(record)
     return CorpusOutcome(
         vault.url(key),
         record["name"],
@@ -200,6 +216,8 @@ def outcome(vault: Vault, key: str, record: Mapping[str, Any]) -> CorpusOutcome:
         len(record["shards"]),
         figures,
         key,
+        films,
+        clips_by_licence(films),
     )
 
 
@@ -231,12 +249,24 @@ def _counted(values: Iterable[str]) -> dict[str, int]:
     return dict(sorted(Counter(values).items()))
 
 
-def _film_record(film: UsableFilm, split: str | None) -> dict[str, Any]:
+def _known_licences(vault: Vault, key: str) -> dict[str, Licence]:
+    """What an earlier run recorded: one without a table forgets nothing."""
+    if not vault.exists(f"{key}/{RECORD}"):
+        return {}
+    with suppress(ValueError, KeyError, TypeError):  # a broken record is written anew
+        films = json.loads(vault.read(f"{key}/{RECORD}"))["films"]
+        return {film["sha256"]: Licence(film["name"], film["licence"], film["origin"]) for film in films}
+    return {}
+
+
+def _film_record(film: UsableFilm, split: str | None, licence: Licence | None) -> dict[str, Any]:
     """With what a rebuild needs to find the film and its frames again."""
     return {
         "sha256": film.sha256,
         "name": film.name,
         "source": film.source,
+        "licence": licence.licence if licence else None,
+        "origin": licence.origin if licence else None,
         "split": split,
         "group": film.group,
         "scale": str(film.scale),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from degradation.recipe import Recipe
 from storage.filesystem import absolute
 from tasks.clips import PlanSettings
+from tasks.licences import Licence, read_licences
 from tasks.recipes import find_recipe
 from tasks.request import RequestError
 from tasks.templates import TemplatesError, with_templates
@@ -39,6 +40,9 @@ class CorpusRequest:
     """Clips have three channels; else one, lightness."""
     templates: str = ""
     """A folder of scanned dirt for the recipe's templates; empty for our own drawings. Workers read it."""
+    licences: str = ""
+    """A table that tells the films' licences; empty where none does."""
+    licences_told: tuple[Licence, ...] = field(init=False, default=())
     recipe_made: Recipe = field(init=False)
     """With the templates named by their digest."""
 
@@ -54,6 +58,9 @@ class CorpusRequest:
             object.__setattr__(self, "recipe_made", with_templates(find_recipe(self.recipe), self.templates))
         except TemplatesError as error:
             raise RequestError(str(error)) from error
+        if self.licences:
+            object.__setattr__(self, "licences", absolute(self.licences))
+            object.__setattr__(self, "licences_told", read_licences(self.licences))
         if self.clips < 1:
             raise RequestError(f"--clips {self.clips}: at least 1")
         if not _FRAMES[0] <= self.frames <= _FRAMES[1]:

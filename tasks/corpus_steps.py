@@ -57,10 +57,16 @@ def _publish(vault: Vault, outcome: CorpusOutcome) -> None:
     """The corpus in Prefect's UI: a table of its films, and a page with its figures and contact sheet."""
     slug = "corpus-" + outcome.key.rpartition("/")[2]
     figures = outcome.statistics
-    create_table_artifact(figures["films"], key=f"{slug}-films", description=f"Films of {outcome.name}")
+    create_table_artifact(outcome.films, key=f"{slug}-films", description=f"Films of {outcome.name}")
     counts = "\n".join(
-        f"| {title} | {', '.join(f'{name} {count}' for name, count in figures[title].items())} |"
-        for title in ("splits", "kinds", "families", "damaged_share", "rejected")
+        f"| {title} | {', '.join(f'{name} {count}' for name, count in counted.items())} |"
+        for title, counted in (
+            *(
+                (title, figures[title])
+                for title in ("splits", "kinds", "families", "damaged_share", "rejected")
+            ),
+            ("licences, clips of each", outcome.licences),
+        )
     )
     create_markdown_artifact(
         f"## {outcome.name}\n\n{outcome.sentence()}\n\n| | |\n|---|---|\n{counts}\n\n"
