@@ -8,6 +8,7 @@ that stay below 2^24: float32 holds them exactly in whatever order they are adde
 Shape suffixes: H rows, W columns, h, w coarse rows and columns.
 """
 
+from collections.abc import Sequence
 from functools import cache
 
 import cv2
@@ -125,8 +126,19 @@ def _tapped(plane_HW: Float, whole_px: int, taps: Float, axis: int) -> Float:
         wide = cv2.copyMakeBorder(plane_HW, *borders, cv2.BORDER_REPLICATE)
         plane_HW = wide[after : after + size] if axis == 0 else wide[:, after : after + size]
     kernel = taps.reshape((-1, 1) if axis == 0 else (1, -1))
-    out_HW: Float = cv2.filter2D(plane_HW, cv2.CV_32F, kernel, borderType=cv2.BORDER_REPLICATE)
-    return out_HW
+    return weighed(plane_HW, kernel, cv2.BORDER_REPLICATE)
+
+
+def weighed(whole_HW: Float, kernel: Float, border: int) -> Float:
+    """Sums of whole numbers, each so many times as the kernel, one row or one column, says; all exact."""
+    # OpenCV filters by Fourier transform, which is not exact, with kernels of 50 taps or more.
+    if kernel.size < 50:
+        out_HW: Float = cv2.filter2D(whole_HW, cv2.CV_32F, kernel, borderType=border)
+        return out_HW
+    alone = np.ones(1, np.float32)
+    across, down = (kernel, alone) if kernel.shape[0] == 1 else (alone, kernel)
+    separate: Float = cv2.sepFilter2D(whole_HW, cv2.CV_32F, across, down, borderType=border)
+    return separate
 
 
 def _cubic(distance: float) -> float:
@@ -140,7 +152,6 @@ def limited(planes: Float) -> Float:
     return np.clip(planes, 0, 1, out=planes)
 
 
-def whole(planes: Float, steps: int) -> NDArray[np.uint16]:
-    """Values in [0, 1] as whole numbers up to `steps`, at most 65,535."""
-    numbers: NDArray[np.uint16] = np.rint(planes * np.float32(steps)).astype(np.uint16)
-    return numbers
+def stacked(planes: Sequence[Float]) -> Float:
+    """Planes as one picture; a single one is not copied."""
+    return planes[0][None] if len(planes) == 1 else np.stack(planes)

@@ -6,6 +6,7 @@ Shape suffixes: C planes, H rows, W columns.
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +15,8 @@ from degradation.family import InPlace, Moment, Planes, Setting, counts, shares
 
 _TOE = 0.02  # light that the densest black still lets through
 _STEPS = 4080  # of a tone curve: 16 between neighbouring codes of 8 bits, which are hit exactly
+
+_ALL = 2**16
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,11 @@ class _Faded:
 
 
 def tabled(curve: NDArray[np.float64]) -> NDArray[np.float32]:
-    """A curve's values at evenly spaced tones, freed of what libraries disagree on."""
-    return np.clip(np.round(curve, 6), 0, 1).astype(np.float32)
+    """A curve's values at `_STEPS` + 1 evenly spaced tones, freed of what libraries disagree on; as long as
+    OpenCV wants tables for 16 bits."""
+    table = np.zeros(_ALL, np.float32)
+    table[: len(curve)] = np.clip(np.round(curve, 6), 0, 1)
+    return table
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ class ToneCurves(InPlace):
     def __call__(self, planes_CHW: Planes) -> Planes:
         out = np.empty_like(planes_CHW)
         for table, plane_HW, out_HW in zip(self.tables, planes_CHW, out, strict=True):
-            place_HW = plane_HW * np.float32(len(table) - 1)
+            place_HW = plane_HW * np.float32(_STEPS)
             np.rint(place_HW, out=place_HW)
-            np.take(table, place_HW.astype(np.int32), out=out_HW, mode="clip")
+            cv2.LUT(place_HW.astype(np.uint16), table, dst=out_HW)
         return out

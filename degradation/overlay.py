@@ -65,7 +65,8 @@ def laid(planes_CHW: Float, overlays: tuple[Overlay, ...]) -> tuple[Float, Mask]
             top - piece.row : bottom - piece.row, left - piece.column : right - piece.column
         ]
         _lay(out_CHW[:, top:bottom, left:right], share_hw, piece)
-    return out_CHW, (out_CHW != planes_CHW).any(axis=0)
+    changed_CHW = out_CHW != planes_CHW
+    return out_CHW, changed_CHW[0] if len(changed_CHW) == 1 else changed_CHW.any(axis=0)
 
 
 def _lay(under_Chw: Float, share_hw: Float, piece: Overlay) -> None:

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from degradation.exact import FULL
+from degradation.exact import FULL, weighed
 
 Float = NDArray[np.float32]
 Byte = NDArray[np.uint8]
@@ -76,9 +76,9 @@ def _taps(size: int, wanted: int, how: Filter) -> tuple[NDArray[np.intp], Float]
 
 def smoothed(whole_HW: Float, taps_px: int, sigma_px: float) -> Float:
     """Whole numbers blurred by a Gaussian; edges mirrored."""
-    weights, alone = _bell(taps_px, sigma_px), np.ones(1, np.float32)
-    for across, down in ((weights, alone), (alone, weights)):
-        whole_HW = cv2.sepFilter2D(whole_HW, cv2.CV_32F, across, down, borderType=cv2.BORDER_REFLECT_101)
+    weights = _bell(taps_px, sigma_px)
+    for kernel in (weights[None, :], weights[:, None]):
+        whole_HW = weighed(whole_HW, kernel, cv2.BORDER_REFLECT_101)
         whole_HW *= np.float32(1 / _WEIGHT)
         np.rint(whole_HW, out=whole_HW)
     return whole_HW

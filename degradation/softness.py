@@ -9,7 +9,7 @@ from typing import Literal, Self
 import cv2
 import numpy as np
 
-from degradation.exact import FULL, Float, rounded, stream
+from degradation.exact import FULL, Float, rounded, stacked, stream
 from degradation.family import Mask, Moment, Planes, Setting, Size, counts, shares
 from degradation.resample import smoothed, whole
 
@@ -68,9 +68,7 @@ class _Blur:
     """Columns and rows in which the picture once was held."""
 
     def __call__(self, planes_CHW: Planes) -> Planes:
-        out = np.stack([self._soft(whole(plane_HW)) for plane_HW in planes_CHW])
-        out *= np.float32(1 / FULL)
-        return out
+        return stacked([self._soft(whole(plane_HW)) for plane_HW in planes_CHW]) * np.float32(1 / FULL)
 
     def _soft(self, whole_HW: Float) -> Float:
         if self.sigma_px >= 0.26:  # less moves not a 1024th of a neighbour

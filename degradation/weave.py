@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from degradation.exact import moved, reached, stream
+from degradation.exact import moved, reached, stacked, stream
 from degradation.family import Mask, Moment, Planes, Setting, Size, shares
 
 
@@ -78,7 +78,7 @@ class Shift:
         return cls(across, down) if across or down else None
 
     def __call__(self, planes_CHW: Planes) -> Planes:
-        return np.stack([moved(plane_HW, self.across_px, self.down_px) for plane_HW in planes_CHW])
+        return stacked([moved(plane_HW, self.across_px, self.down_px) for plane_HW in planes_CHW])
 
     def spread(self, mask_HW: Mask) -> Mask:
         return reached(mask_HW, self.across_px, self.down_px)

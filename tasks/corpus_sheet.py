@@ -32,12 +32,18 @@ def draw_sheet(vault: Vault, corpus: str, rows: Sequence[Mapping[str, Any]], lay
 
 
 def _spread(kept: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Damaged clips for one half, all other kinds in turn for the other; the most damaged of a film first."""
+    """Damaged clips for one half, all other kinds in turn for the other.
+
+    Of the first film the most damaged clip comes first, of the next a less damaged one, and so on: a sheet of
+    the worst alone would not look like the corpus.
+    """
     piles: dict[str, dict[str, list[Mapping[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     for row in sorted(kept, key=lambda row: (-row["damaged_share"], row["clip"])):
         piles[row["lookalike"] or row["kind"]][row["film"]].append(row)
-    kinds = {kind: _in_turn(films.values()) for kind, films in sorted(piles.items())}
-    damaged = kinds.pop("damaged", [])
+    kinds = {kind: _in_turn(piles[kind].values()) for kind in sorted(piles) if kind != "damaged"}
+    worst_first = list(piles["damaged"].values())
+    starts = [len(pile) * n // len(worst_first) for n, pile in enumerate(worst_first)]
+    damaged = _in_turn([pile[at:] + pile[:at] for pile, at in zip(worst_first, starts, strict=True)])
     others = _in_turn(kinds.values())[: max(_CLIPS // 2, _CLIPS - len(damaged))]
     return damaged[: _CLIPS - len(others)] + others
 

@@ -13,6 +13,7 @@ from tasks.comparison import Comparison, Side, compare, series
 from tasks.corpus import find_corpus
 from tasks.realism_page import realism_html
 from tasks.recipes import find_recipe
+from tasks.request import RequestError
 from tasks.sources import find_sources
 from tasks.wear import Sample, measure_aged, measure_clips, measure_reel, spread_over
 
@@ -52,6 +53,8 @@ def _against(name: str, seed: int, sample: Sample) -> Callable[[Sequence[str]], 
         corpus = find_corpus(name)[2]
         return lambda footage: measure_clips(_damaged(corpus, sample.clips), sample)
     recipe = replace(find_recipe(name), clean=0.0, lookalike=0.0)
+    if recipe.templates and recipe.templates.templates_sha256:
+        raise RequestError(f"{name}: lays on scans of yours; make a corpus with them and compare that")
 
     def measured(footage: Sequence[str]) -> Wear:
         aged = (measure_aged(source, recipe, seed + 1000 * n, sample) for n, source in enumerate(footage))

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from degradation.recipes import RTN_PAPER
+from degradation.templates import Templates
 from flows.cli import main
 from models.wear.measure import measure_wear
 from models.wear.picture import slope
@@ -20,6 +22,7 @@ from storage.reel import VideoFacts
 from tasks.comparison import Side, compare
 from tasks.plots import Curve, histogram_svg
 from tasks.realism_page import realism_html
+from tasks.recipes import recipe_facts
 from tasks.wear import Sample, measure_clips
 from tests.clips import footage, panning, texture
 from tests.film import CLEAN, WORN, Damage, Plan, make_film
@@ -257,3 +260,8 @@ def test_reels_and_recipes_are_reported(tmp_path: Path, capsys: pytest.CaptureFi
     assert str(page) in capsys.readouterr().out
     assert main([*command, "ancient"]) == 2
     assert "recipe ancient: no such recipe; choose light" in capsys.readouterr().err
+    scans = tmp_path / "scans.json"
+    recipe = RTN_PAPER.having(Templates(templates_sha256="0" * 64))
+    scans.write_text(json.dumps(recipe_facts(recipe)))
+    assert main([*command, str(scans)]) == 2
+    assert "lays on scans of yours; make a corpus with them" in capsys.readouterr().err
