@@ -91,7 +91,9 @@ def read_progress(path: Path, course: Mapping[str, Any]) -> Progress:
         for name, tensor in tensors.items():
             part, weight = name.split("/", 1)
             parts[part][weight] = tensor
-        progress = Progress(*(parts[part] for part in _PARTS), **told)
+        progress = Progress(
+            parts["network"], parts["averaged"], parts["best"], parts["mean"], parts["square"], **told
+        )
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
