@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Literal, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from tasks.templates import sheets_for, with_templates
 
 Split = Literal["train", "val", "test"]
 Mode = Literal["stored", "fresh"]
+Item = TypeVar("Item", covariant=True)
 Place = tuple[int, int]
 """(epoch, number of the item in it)."""
 
@@ -239,8 +240,19 @@ class Shuffle:
         self._used = state["used"]
 
 
-class Feeder:
-    """Batches of windows without end, the same whatever the number of workers.
+class Source(Protocol[Item]):
+    """Windows, or what is made of each of them."""
+
+    @property
+    def config(self) -> WindowConfig: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, place: Place) -> Item: ...
+
+
+class Feeder(Generic[Item]):
+    """Batches without end, the same whatever the number of workers.
 
     for batch in feeder:
         ...
@@ -248,12 +260,12 @@ class Feeder:
     """
 
     def __init__(
-        self, windows: Windows, batch_items: int, workers: int = 0, state: Mapping[str, int] | None = None
+        self, source: Source[Item], batch_items: int, workers: int = 0, state: Mapping[str, int] | None = None
     ) -> None:
         """workers: processes that read ahead; 0 reads in this one. state: goes on after it. Raises
         ValueError for the state of another order."""
-        self._windows, self._batch_items, self._workers = windows, batch_items, workers
-        self._shuffle = Shuffle(len(windows), windows.config.seed)
+        self._source, self._batch_items, self._workers = source, batch_items, workers
+        self._shuffle = Shuffle(len(source), source.config.seed)
         if state is not None:
             self._shuffle.load_state_dict(state)
 
@@ -266,10 +278,10 @@ class Feeder:
         """JSON-able: all that it takes to go on after the last batch."""
         return self._shuffle.state_dict()
 
-    def __iter__(self) -> Iterator[Window]:
+    def __iter__(self) -> Iterator[Item]:
         """Raises StorageError where a clip cannot be read."""
         loader = DataLoader(
-            self._windows,
+            cast("Dataset[Item]", self._source),
             batch_sampler=_batches(self._shuffle, self._batch_items),
             num_workers=self._workers,
             # What was opened before a fork, and FFmpeg's threads, would hang in its child.

@@ -1,5 +1,6 @@
 """A small corpus for tests: clips whose every pixel tells which clip, frame and place it is of."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -70,6 +71,9 @@ def write_corpus(root: Path, clips, per_shard=3, splits=("train",)):
         placed = {"shard": name, "shard_sha256": "0" * 64, "status": "kept", "reason": ""}
         told += [{**{fact: row[fact] for fact in FACTS}, **placed, "row": n} for n, row in enumerate(rows)]
     told.append({**dict.fromkeys(MANIFEST.names), "status": "rejected", "reason": REJECTED})
-    (root / TABLE).write_bytes(to_parquet(told, MANIFEST))
-    (root / RECORD).write_text(json.dumps({"format": FORMAT, "name": "tests", "layers": ["dust", "hair"]}))
+    table = to_parquet(told, MANIFEST)
+    (root / TABLE).write_bytes(table)
+    record = {"format": FORMAT, "name": "tests", "layers": ["dust", "hair"]}
+    digest = hashlib.sha256(table).hexdigest()
+    (root / RECORD).write_text(json.dumps({**record, "manifest_sha256": digest}))
     return str(root)

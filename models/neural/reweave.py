@@ -18,7 +18,7 @@ picking rather than painting.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -65,6 +65,9 @@ CONFIGS: Mapping[str, ReweaveConfig] = {
     "reweave": ReweaveConfig(),
     "reweave-large": ReweaveConfig(channels=96, fine_channels=32, heads=3, look_blocks=4, view_blocks=2),
 }
+
+
+Ways = Literal["both", "past", "future"]
 
 
 class Look(NamedTuple):
@@ -178,9 +181,16 @@ class Reweave(nn.Module):
         logit, shares, added, spread = torch.split(told_N6HW, [1, SOURCES, 1, 1], 1)
         return Finding(logit, shares.softmax(1), torch.tanh(added), spread)
 
-    def forward(self, evidence_NTEhw: Tensor, to_previous_NT2qr: Tensor, to_next_NT2qr: Tensor) -> Finding:
+    def forward(
+        self,
+        evidence_NTEhw: Tensor,
+        to_previous_NT2qr: Tensor,
+        to_next_NT2qr: Tensor,
+        ways: Ways = "both",
+    ) -> Finding:
         """Whole clips, as training sees them: a finding whose tensors have N * T items, clip by clip.
 
+        ways: what it hears of, the past, the future or both; of the other it is told nothing.
         All but the handing on is done for all frames at once: it needs no neighbour.
         """
         count, frames = evidence_NTEhw.shape[:2]
@@ -200,7 +210,10 @@ class Reweave(nn.Module):
             earlier.append(state)
         backward = self.backward_view(torch.stack(later[::-1], 1).flatten(0, 1))
         forward = self.forward_view(torch.stack(earlier, 1).flatten(0, 1))
-        return self.find(looked, backward, forward)
+        coarse = looked.coarse_NCqr
+        return self.find(
+            looked, coarse if ways == "past" else backward, coarse if ways == "future" else forward
+        )
 
     def _begin(self) -> None:
         for module in self.modules():

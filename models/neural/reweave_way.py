@@ -68,7 +68,7 @@ class ReweaveWay:
 
     def look(self, prepared: Evidence, area: Area) -> Looked:
         planes_Ehw = prepared.planes(area)
-        flows = [_flow(neighbour, area) for neighbour in (prepared.previous, prepared.following)]
+        flows = [flow_over(neighbour, area) for neighbour in (prepared.previous, prepared.following)]
         views = [planes_Ehw]
         if self._opinions == 2:
             views.append(_mirrored(planes_Ehw))
@@ -115,9 +115,9 @@ class ReweaveWay:
         coarse = look.coarse_NCqr
         twice = Look(*(torch.cat([kept, kept]) for kept in look))
         alone = self._network.find(twice, torch.cat([backward, coarse]), torch.cat([coarse, forward]))
-        back, forth = _change(alone, gaps_N2HW.repeat(2, 1, 1, 1)).chunk(2)
+        back, forth = change(alone, gaps_N2HW.repeat(2, 1, 1, 1)).chunk(2)
         ways = torch.maximum(_torn(both, gaps_N2HW), (back - forth).abs())
-        straight, mirrored = _change(both, gaps_N2HW)
+        straight, mirrored = change(both, gaps_N2HW)
         sides = torch.stack([ways[0, 0], ways[1, 0].flip(-1), (straight - mirrored.flip(-1)).abs()[0]])
         return sides.amax(0)
 
@@ -156,7 +156,7 @@ class ReweaveWay:
         return slice(0, planes if self._colour == "rgb" else 1)
 
 
-def _change(finding: Finding, gaps_N2HW: Tensor) -> Tensor:
+def change(finding: Finding, gaps_N2HW: Tensor) -> Tensor:
     """What a finding makes of the frame's luma, as a change of it."""
     return finding.added_N1HW - (finding.mixture_NKHW[:, 1:] * gaps_N2HW).sum(1, keepdim=True)
 
@@ -168,7 +168,7 @@ def _torn(finding: Finding, gaps_N2HW: Tensor) -> Tensor:
     return apart * (2 * torch.minimum(before, after) / (before + after).clamp(min=0.01))
 
 
-def _flow(neighbour: Neighbour | None, area: Area) -> Float:
+def flow_over(neighbour: Neighbour | None, area: Area) -> Float:
     """The flow to a neighbour over an area, (1, 2, q, r); zero where there is no neighbour."""
     if neighbour is None:
         return np.zeros((1, 2, area.height // 4, area.width // 4), np.float32)

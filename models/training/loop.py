@@ -1,0 +1,182 @@
+"""The one training loop: material in, weights out, told to a reporter. It knows no engine.
+
+Shape suffixes: N windows, T frames, H rows, W columns.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from models.metrics.detection import Detection, compare
+from models.metrics.fidelity import Fidelity, fidelity
+from models.training.course import Course
+from models.training.learner import Learner
+from models.training.material import Material
+from models.training.objective import Terms, judge
+from models.training.perceptual import Perceptual
+from models.training.progress import Progress, State
+
+
+class Feed(Protocol):
+    """Batches without end, from a place that can be told and taken up again."""
+
+    def __iter__(self) -> Iterator[Material]: ...
+
+    def state(self) -> dict[str, int]:
+        """Of what was used up to the batch handed out last."""
+
+
+class Reporter(Protocol):
+    """Who is told how it goes."""
+
+    def stepped(self, step: int, told: Mapping[str, float]) -> None:
+        """After each step: the terms of the loss, the learning rate, the gradient's norm."""
+
+    def looked(self, step: int, told: Mapping[str, float]) -> None:
+        """After each look at the frozen set."""
+
+
+def train(
+    course: Course,
+    learner: Learner,
+    feed: Feed,
+    frozen: Sequence[Material],
+    progress: Progress,
+    reporter: Reporter,
+    keep: Callable[[Progress], None],
+    perceptual: Perceptual | None = None,
+) -> Progress:
+    """Trains from where `progress` stands to the course's end, or until it gets no better.
+
+    frozen: batches that the network is judged by and never learns from. keep: is given the progress after
+    each look, and may write it down. Raises ArithmeticError where the loss is no number.
+    """
+    torch.set_flush_denormal(True)  # Adam's moments shrink to denormals, which processors are slow with
+    network = learner.network
+    network.load_state_dict(progress.network)
+    named = dict(network.named_parameters())
+    optimizer = torch.optim.AdamW(named.values(), course.rate, weight_decay=course.weight_decay)
+    _take_up(optimizer, named, progress)
+    batches = iter(feed)
+    while progress.step < course.steps and not _in_vain(course, progress):
+        step = progress.step
+        for group in optimizer.param_groups:
+            group["lr"] = course.rate_at(step)
+        material = next(batches)
+        network.train()
+        with _autocast(course, material):
+            trial = learner.trial(material, np.random.default_rng([course.seed, step]))
+        terms = judge(course.objective_at(step), trial, perceptual)
+        loss = terms.total
+        if not torch.isfinite(loss):
+            raise ArithmeticError(f"step {step}: the loss is no number; lower the rate")
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), course.longest_gradient)
+        optimizer.step()
+        _average(progress.averaged, network.state_dict(), course.kept_at(step))
+        progress.step, progress.fed = step + 1, feed.state()
+        told = {**_told(terms), "rate": course.rate_at(step), "gradient": float(norm)}
+        reporter.stepped(progress.step, told)
+        if progress.step % course.validate_steps == 0 or progress.step == course.steps:
+            _look(course, learner, frozen, progress, reporter)
+            progress.network = network.state_dict()
+            _put_down(optimizer, named, progress)
+            keep(progress)
+    return progress
+
+
+def judged(course: Course, learner: Learner, frozen: Sequence[Material], weights: State) -> dict[str, float]:
+    """How weights do on batches: the last stage's loss; PSNR inside the damage before and after, F1 of the
+    mask, and harm, the share of all pixels found where nothing was damaged."""
+    network = learner.network
+    own = {name: weight.clone() for name, weight in network.state_dict().items()}
+    network.load_state_dict(weights)
+    network.eval()
+    objective = course.stages[-1].objective
+    losses: list[float] = []
+    before, after, found = Fidelity(), Fidelity(), Detection()
+    with torch.no_grad():
+        for material in frozen:
+            with _autocast(course, material):
+                trial = learner.trial(material)
+            losses.append(float(judge(objective, trial).total))
+            damage = _stacked(material.damage_T1HW)[0].astype(bool)
+            truth = _stacked(material.undamaged_T1HW)
+            before += fidelity(_stacked(material.damaged_T1HW), truth, damage)
+            after += fidelity(_stacked(trial.restored_NTCHW), truth, damage)
+            assert trial.logit_NT1HW is not None  # every network here has a mask
+            found += compare(_stacked(trial.logit_NT1HW)[0] > 0, damage)
+    network.load_state_dict(own)
+    return {
+        "loss": float(np.mean(losses)),
+        "psnr_inside_before": before.psnr_inside,
+        "psnr_inside": after.psnr_inside,
+        "mask_f1": found.f1,
+        "mask_recall": found.recall,
+        "harm": found.harm,
+    }
+
+
+def _look(
+    course: Course, learner: Learner, frozen: Sequence[Material], progress: Progress, reporter: Reporter
+) -> None:
+    told = judged(course, learner, frozen, progress.averaged)
+    reporter.looked(progress.step, told)
+    if progress.best_score is None or told["loss"] < progress.best_score:
+        progress.best_score, progress.looks_since_best = told["loss"], 0
+        progress.best = {name: weight.clone() for name, weight in progress.averaged.items()}
+    else:
+        progress.looks_since_best += 1
+
+
+def _in_vain(course: Course, progress: Progress) -> bool:
+    return 0 < course.patience <= progress.looks_since_best
+
+
+def _autocast(course: Course, material: Material) -> torch.autocast:
+    device = material.evidence_TEhw.device.type
+    return torch.autocast(device, torch.bfloat16, enabled=course.precision == "bf16")
+
+
+def _average(averaged: State, weights: State, kept: float) -> None:
+    for name, weight in weights.items():
+        if weight.is_floating_point():
+            averaged[name].lerp_(weight.detach(), 1 - kept)
+        else:
+            averaged[name].copy_(weight)
+
+
+def _told(terms: Terms) -> dict[str, float]:
+    each = {
+        f"loss_{name}": float(term.detach()) for name, term in terms._asdict().items() if term is not None
+    }
+    return {"loss": float(terms.total.detach()), **each}
+
+
+def _stacked(frames_NT1HW: Tensor) -> NDArray[np.float32]:
+    """All frames of a batch below one another, as one picture of one plane."""
+    array = frames_NT1HW.float().cpu().numpy()
+    return array.reshape(1, -1, array.shape[-1])
+
+
+def _take_up(
+    optimizer: torch.optim.AdamW, named: Mapping[str, torch.nn.Parameter], progress: Progress
+) -> None:
+    for name, parameter in named.items() if progress.mean else ():
+        optimizer.state[parameter] = {
+            "step": torch.tensor(float(progress.step)),
+            "exp_avg": progress.mean[name].to(parameter.device).clone(),
+            "exp_avg_sq": progress.square[name].to(parameter.device).clone(),
+        }
+
+
+def _put_down(
+    optimizer: torch.optim.AdamW, named: Mapping[str, torch.nn.Parameter], progress: Progress
+) -> None:
+    progress.mean = {name: optimizer.state[each]["exp_avg"] for name, each in named.items()}
+    progress.square = {name: optimizer.state[each]["exp_avg_sq"] for name, each in named.items()}

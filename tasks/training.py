@@ -1,0 +1,181 @@
+"""One training on a corpus, in this process: resumed where it stopped, ended as a weight bundle.
+
+A folder holds it: `course.json`, what is trained how, written first; `progress.safetensors`, how far it came;
+`bundle`, its best weights so far.
+"""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.errors import WeightsError
+from models.neural.reweave import CONFIGS, Reweave
+from models.training.course import Course, fitted
+from models.training.learner import ReweaveLearner
+from models.training.loop import Reporter, train
+from models.training.material import MARGIN_PX, Material
+from models.training.progress import Progress, begin, read_progress, write_progress
+from models.weights import Bundle, write_bundle
+from storage.corpus import Corpus
+from storage.filesystem import write_atomically
+from tasks.materials import Materials
+from tasks.request import RequestError
+from tasks.windows import Feeder, WindowConfig
+
+COURSE, PROGRESS, BUNDLE = "course.json", "progress.safetensors", "bundle"
+_TIMED_STEPS = 4
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What is trained, on what, for how long."""
+
+    corpus: str
+    """A finished corpus."""
+    network: str = "reweave"
+    """A configuration of Reweave."""
+    steps: int = 0
+    """Batches to learn from; 0 takes as many as fit into the budget."""
+    budget_s: float = 0.0
+    """Time that the training may take, start and looks among it; 0 goes by steps."""
+    batch_items: int = 4
+    """Windows of a batch."""
+    frames: int = 6
+    """Frames of a window."""
+    area_px: int = 128
+    """Side of what is learnt from, a multiple of 32; a margin is read around it."""
+    frozen_items: int = 32
+    """Windows of the corpus' val that the network is judged by."""
+    workers: int = 1
+    """Processes that read ahead; 0 reads in this one."""
+    seed: int = 0
+    """Decides the first weights and the order of the material."""
+    course: Course = field(default_factory=lambda: Course(steps=1))
+    """The pace; its steps and seed are those above."""
+
+    def __post_init__(self) -> None:
+        if self.network not in CONFIGS:
+            raise RequestError(f"network {self.network}: there is none; choose one of {', '.join(CONFIGS)}")
+        if not self.steps and not self.budget_s:
+            raise RequestError("name steps, or a budget of time")
+        if (
+            min(self.steps, self.budget_s, self.workers, self.seed) < 0
+            or min(self.batch_items, self.frames, self.frozen_items) < 1
+        ):
+            raise RequestError("steps, budget, workers and seed must not be negative, all else at least 1")
+
+    def windows(self, split: str) -> WindowConfig:
+        return WindowConfig(self.frames, self.area_px + 2 * MARGIN_PX, split, self.seed)  # type: ignore[arg-type]
+
+
+def train_network(request: TrainingRequest, folder: Path, reporter: Reporter) -> Bundle:
+    """Trains, or goes on with what the folder holds, to the end; the best weights as a bundle.
+
+    Raises StorageError for the corpus, WeightsError for a folder of another training, RequestError for a
+    budget too short, ArithmeticError where the loss is no number.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    corpus = Corpus.open(request.corpus)
+    torch.manual_seed(request.seed)
+    network = Reweave.from_config(request.network)
+    learner = ReweaveLearner(network)
+    material, frozen = _material(request)
+    course = _course(folder, request) or _planned(request, learner, material, frozen)
+    told = {**_asked(request), "manifest": corpus.record["manifest_sha256"], "course": asdict(course)}
+    write_atomically(folder / COURSE, json.dumps(told, indent=2).encode())
+    if (folder / PROGRESS).exists():
+        progress = read_progress(folder / PROGRESS, told)
+    else:
+        progress = begin(network.state_dict())
+    feed = Feeder(material, request.batch_items, request.workers, progress.fed or None)
+
+    def keep(reached: Progress) -> None:
+        write_progress(folder / PROGRESS, reached, told)
+
+    progress = train(course, learner, feed, frozen, progress, reporter, keep)
+    network.load_state_dict(progress.champion)
+    return write_bundle(folder / BUNDLE, network.eval(), origin={**told, "steps": progress.step})
+
+
+def _material(request: TrainingRequest) -> tuple[Materials, list[Material]]:
+    """What is learnt from, and the batches that the network is judged by, the same every time."""
+    frozen = Materials(request.corpus, replace(request.windows("val"), flips=False))
+    feed = Feeder(frozen, 1)
+    batches = list(islice(feed, request.frozen_items))
+    return Materials(request.corpus, request.windows("train")), batches
+
+
+def _asked(request: TrainingRequest) -> dict[str, Any]:
+    """What a training is known by; where its corpus lies and who reads it change nothing."""
+    asked = asdict(replace(request, corpus="", workers=0))
+    del asked["course"], asked["corpus"], asked["workers"]
+    return asked
+
+
+def _course(folder: Path, request: TrainingRequest) -> Course | None:
+    """That of a training that was begun, if it was. Raises WeightsError for another one's."""
+    try:
+        begun = json.loads((folder / COURSE).read_bytes())
+        asked, steps = {name: begun[name] for name in _asked(request)}, int(begun["course"]["steps"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"{folder / COURSE}: damaged; remove the folder to train anew") from error
+    if asked != _asked(request):
+        raise WeightsError(f"{folder}: holds another training; name another folder")
+    return _of_steps(request, steps)
+
+
+def _of_steps(request: TrainingRequest, steps: int) -> Course:
+    course = replace(request.course, steps=steps, seed=request.seed)
+    return replace(
+        course,
+        warmup_steps=min(course.warmup_steps, steps // 10),
+        validate_steps=min(course.validate_steps, steps),
+    )
+
+
+def _planned(
+    request: TrainingRequest, learner: ReweaveLearner, material: Materials, frozen: Sequence[Material]
+) -> Course:
+    """The course, with steps that fit the budget by a few steps and a look that are timed first."""
+    if request.steps:
+        return _of_steps(request, request.steps)
+    started = time.perf_counter()
+    trial = replace(request.course, steps=1 + _TIMED_STEPS, warmup_steps=0, validate_steps=1 + _TIMED_STEPS)
+    clock = _Clock()
+    first = begin(learner.network.state_dict())
+    feed = Feeder(material, request.batch_items, request.workers)
+    train(trial, learner, feed, frozen, deepcopy(first), clock, lambda progress: None)
+    learner.network.load_state_dict(first.network)
+    left_s = request.budget_s - (time.perf_counter() - started)
+    try:
+        steps = fitted(request.course, left_s, clock.step_s, clock.look_s).steps
+    except ValueError as error:
+        raise RequestError(f"a budget of {request.budget_s:.0f} s: {error}") from error
+    return _of_steps(request, steps)
+
+
+class _Clock:
+    """Times steps, the first apart, and the look after them."""
+
+    def __init__(self) -> None:
+        self._stepped: list[float] = []
+        self.look_s = 0.0
+
+    def stepped(self, step: int, told: Mapping[str, float]) -> None:
+        self._stepped.append(time.perf_counter())
+
+    def looked(self, step: int, told: Mapping[str, float]) -> None:
+        self.look_s = time.perf_counter() - self._stepped[-1]
+
+    @property
+    def step_s(self) -> float:
+        return (self._stepped[-1] - self._stepped[0]) / (len(self._stepped) - 1)

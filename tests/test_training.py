@@ -1,0 +1,221 @@
+"""The training loop: it learns, it goes on where it was killed, and it says when it cannot."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.errors import WeightsError
+from models.neural.evidence import CHANNELS
+from models.neural.reweave import Reweave, ReweaveConfig
+from models.training.course import STAGES, Course, Stage, fitted
+from models.training.learner import ReweaveLearner
+from models.training.loop import judged, train
+from models.training.material import MARGIN_PX, Material, seen
+from models.training.objective import REWEAVE
+from models.training.progress import Progress, begin, read_progress, write_progress
+
+SIDE, FRAMES = 32, 4
+SMALL = ReweaveConfig(channels=16, fine_channels=8, heads=2, look_blocks=1, view_blocks=1)
+COURSE = Course(steps=6, warmup_steps=2, validate_steps=3, precision="fp32", seed=5)
+
+
+def window(seed: int) -> Material:
+    """A picture that glides, with dirt in its middle frames."""
+    rng = np.random.default_rng(seed)
+    side = SIDE + 2 * MARGIN_PX
+    rows, columns = np.mgrid[0:side, 0 : side + FRAMES]
+    film = 128 + 50 * np.sin(columns / 5 + seed) + 40 * np.cos(rows / 4)
+    clean = np.stack([film[None, :, frame : frame + side] for frame in range(FRAMES)])
+    undamaged = np.clip(clean + rng.normal(0, 2, clean.shape), 0, 255).astype(np.uint8)
+    masks = np.zeros((FRAMES, 1, side, side), np.uint8)
+    for frame in range(1, FRAMES - 1):
+        for row, column in rng.integers(MARGIN_PX, side - MARGIN_PX - 6, (4, 2)):
+            masks[frame, 0, row : row + 5, column : column + 5] = 1
+    return seen(np.where(masks > 0, np.uint8(250), undamaged), undamaged, masks)
+
+
+def batch(number: int) -> Material:
+    return Material(
+        *(torch.stack(parts) for parts in zip(window(2 * number), window(2 * number + 1), strict=True))
+    )
+
+
+class Endless:
+    """A feed of films that are all different, from any place on."""
+
+    def __init__(self, state: Mapping[str, int] | None = None) -> None:
+        self._used = (state or {"used": 0})["used"]
+
+    def __iter__(self) -> Iterator[Material]:
+        for number in count(self._used):
+            self._used = number + 1
+            yield batch(number)
+
+    def state(self) -> dict[str, int]:
+        return {"used": self._used}
+
+
+@dataclass
+class Notes:
+    steps: list[float] = field(default_factory=list)
+    looks: list[Mapping[str, float]] = field(default_factory=list)
+
+    def stepped(self, step: int, told: Mapping[str, float]) -> None:
+        self.steps.append(told["loss"])
+
+    def looked(self, step: int, told: Mapping[str, float]) -> None:
+        self.looks.append(told)
+
+
+def network() -> Reweave:
+    torch.manual_seed(1)
+    return Reweave(SMALL)
+
+
+FROZEN = (batch(1000),)
+
+
+def run(course: Course, progress: Progress | None = None, path: Path | None = None) -> tuple[Progress, Notes]:
+    notes, own = Notes(), network()
+    progress = progress or begin(own.state_dict())
+
+    def keep(each: Progress) -> None:
+        if path is not None:
+            write_progress(path, each, {"course": 1})
+
+    done = train(course, ReweaveLearner(own), Endless(progress.fed or None), FROZEN, progress, notes, keep)
+    return done, notes
+
+
+def test_material_is_what_a_restorer_would_see() -> None:
+    made = window(1)
+    assert made.evidence_TEhw.shape == (FRAMES, CHANNELS, SIDE // 2, SIDE // 2)
+    assert made.to_previous_T2qr.shape == made.to_next_T2qr.shape == (FRAMES, 2, SIDE // 4, SIDE // 4)
+    assert made.motion_T2HW.shape == (FRAMES - 1, 2, SIDE, SIDE)
+    assert made.damage_T1HW.dtype == torch.bool
+    assert not made.damage_T1HW[0].any()
+    assert made.damage_T1HW[1].any()
+    # The picture glides left by one pixel a frame: the frame before shows the same a pixel to the right.
+    assert float(made.motion_T2HW[:, 0].float().median()) == pytest.approx(1.0, abs=0.35)
+    same = made.damaged_T1HW == made.undamaged_T1HW
+    assert torch.equal(~made.damage_T1HW, same)
+
+
+@pytest.mark.parametrize("side", [63, 40, 2 * MARGIN_PX], ids=["odd", "no multiple", "margins alone"])
+def test_material_of_a_size_that_no_network_takes(side: int) -> None:
+    frames = np.zeros((2, 1, side, side), np.uint8)
+    with pytest.raises(ValueError, match="multiples of 32"):
+        seen(frames, frames, frames)
+
+
+def test_training_learns() -> None:
+    before = judged(COURSE, ReweaveLearner(network()), FROZEN, network().state_dict())
+    done, notes = run(replace(COURSE, steps=60, validate_steps=20, rate=3e-3, averaged=0.9))
+    assert len(notes.steps) == 60
+    assert len(notes.looks) == 3
+    assert done.best_score is not None
+    assert notes.looks[-1]["loss"] < 0.8 * before["loss"]
+    assert notes.looks[-1]["psnr_inside"] > notes.looks[-1]["psnr_inside_before"] + 1
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_killed_and_taken_up_it_does_what_it_would_have_done(precision: str, tmp_path: Path) -> None:
+    course = replace(COURSE, precision=precision)
+    whole, undisturbed = run(course)
+    path = tmp_path / "progress.safetensors"
+
+    class Killed(Exception):
+        pass
+
+    notes, own = Notes(), network()
+
+    def keep(progress: Progress) -> None:
+        write_progress(path, progress, {"course": 1})
+
+    class Dying(Endless):
+        def __iter__(self) -> Iterator[Material]:
+            for number, material in enumerate(super().__iter__()):
+                if number == 4:
+                    raise Killed
+                yield material
+
+    with pytest.raises(Killed):
+        train(course, ReweaveLearner(own), Dying(), FROZEN, begin(own.state_dict()), notes, keep)
+    taken_up = read_progress(path, {"course": 1})
+    assert taken_up.step == 3
+    again, rest = run(course, taken_up, path)
+    assert notes.steps[:3] + rest.steps == pytest.approx(undisturbed.steps, rel=1e-6)
+    for name, weight in whole.champion.items():
+        assert torch.allclose(weight, again.champion[name], atol=1e-7), name
+    assert again.fed == whole.fed
+
+
+def test_it_ends_when_it_gets_no_better() -> None:
+    stuck = replace(COURSE, steps=40, validate_steps=1, patience=2, rate=1e-9, averaged=0.0)
+    done, notes = run(stuck)
+    assert done.step < 40
+    assert len(notes.looks) == done.step
+
+
+def test_a_loss_that_is_no_number_ends_it() -> None:
+    own = network()
+    broken = {name: weight * float("nan") for name, weight in own.state_dict().items()}
+    with pytest.raises(ArithmeticError, match="step 0: the loss is no number"):
+        run(COURSE, begin(broken))
+
+
+def test_the_pace() -> None:
+    course = Course(steps=100, warmup_steps=10)
+    rates = [course.rate_at(step) for step in range(100)]
+    assert max(rates) == rates[9] == pytest.approx(1e-3)
+    assert rates[0] < rates[5] < rates[9]
+    assert rates[99] == pytest.approx(2e-5, rel=0.05)
+    assert course.objective_at(9) is STAGES[0].objective
+    assert course.objective_at(10) is STAGES[1].objective
+    assert course.kept_at(0) < course.kept_at(50) < course.kept_at(10**6) == course.averaged
+
+
+def test_steps_fit_into_a_budget() -> None:
+    course = Course(steps=1, validate_steps=100)
+    assert fitted(course, 1010, 0.9, 10).steps == 1000
+    with pytest.raises(ValueError, match="3 s are too short: a step takes 5"):
+        fitted(course, 3, 5)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"steps": 0}, id="no steps"),
+        pytest.param({"stages": (Stage(0.5, REWEAVE),)}, id="stages end early"),
+        pytest.param({"stages": (Stage(1.0, REWEAVE), Stage(0.5, REWEAVE))}, id="stages out of order"),
+        pytest.param({"rate": 0.0}, id="no rate"),
+        pytest.param({"averaged": 1.0}, id="an average that never moves"),
+        pytest.param({"seed": -1}, id="a negative seed"),
+    ],
+)
+def test_courses_that_cannot_be(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="must"):
+        Course(**{"steps": 10, **wrong})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        pytest.param(lambda path: path.unlink(), "cannot be read", id="missing"),
+        pytest.param(lambda path: path.write_bytes(b"x" * 900), "damaged, or no training's", id="damaged"),
+        pytest.param(lambda path: path.write_bytes(path.read_bytes()[:400]), "damaged", id="cut short"),
+    ],
+)
+def test_progress_that_cannot_be_read(spoil, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "progress.safetensors"
+    write_progress(path, begin(network().state_dict()), {"course": 1})
+    with pytest.raises(WeightsError, match="of another training"):
+        read_progress(path, {"course": 2})
+    spoil(path)
+    with pytest.raises(WeightsError, match=told):
+        read_progress(path, {"course": 1})

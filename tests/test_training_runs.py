@@ -1,0 +1,115 @@
+"""A training in its folder: begun, taken up, ended as a bundle that restores."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from models.errors import WeightsError
+from models.training.course import Course
+from models.weights import load_network, read_bundle
+from tasks.request import RequestError
+from tasks.training import BUNDLE, COURSE, PROGRESS, TrainingRequest, train_network
+from tests.corpora import make_clip, write_corpus
+
+
+class Notes:
+    def __init__(self) -> None:
+        self.steps: dict[int, float] = {}
+        self.looks: list[int] = []
+
+    def stepped(self, step: int, told: Mapping[str, float]) -> None:
+        self.steps[step] = told["loss"]
+
+    def looked(self, step: int, told: Mapping[str, float]) -> None:
+        self.looks.append(step)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
+    clips = [make_clip(seed, frames=6, height=72, width=80) for seed in range(6)]
+    return write_corpus(tmp_path_factory.mktemp("corpus"), clips, 3, ("train", "train", "val"))
+
+
+@pytest.fixture
+def asked(corpus: str) -> TrainingRequest:
+    course = Course(steps=1, validate_steps=2, precision="fp32")
+    return TrainingRequest(
+        corpus, "reweave-small", 4, batch_items=2, frames=3, area_px=32, frozen_items=2, workers=0, course=course
+    )
+
+
+def test_a_training_ends_as_a_bundle(asked: TrainingRequest, tmp_path: Path) -> None:
+    notes = Notes()
+    bundle = train_network(asked, tmp_path / "run", notes)
+    assert list(notes.steps) == [1, 2, 3, 4]
+    assert notes.looks == [2, 4]
+    assert read_bundle(tmp_path / "run" / BUNDLE) == bundle
+    assert load_network(bundle).config.channels == 48
+    assert bundle.origin["course"]["steps"] == 4
+    assert not [path for path in (tmp_path / "run").rglob("*") if path.suffix in (".pkl", ".pt", ".pth", ".part")]
+
+
+def test_taken_up_with_other_workers_it_goes_on(asked: TrainingRequest, tmp_path: Path) -> None:
+    whole, first, rest = Notes(), Notes(), Notes()
+    expected = train_network(asked, tmp_path / "whole", whole)
+
+    class Killed(Exception):
+        pass
+
+    def dying(step: int, told: Mapping[str, float]) -> None:
+        Notes.stepped(first, step, told)
+        if step == 3:
+            raise Killed
+
+    first.stepped = dying  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        train_network(asked, tmp_path / "run", first)
+    bundle = train_network(replace(asked, workers=1), tmp_path / "run", rest)
+    assert list(rest.steps) == [3, 4]
+    assert rest.steps[4] == pytest.approx(whole.steps[4], rel=1e-6)
+    assert bundle.sha256 == expected.sha256
+    again = Notes()
+    assert train_network(asked, tmp_path / "run", again).sha256 == expected.sha256
+    assert not again.steps
+
+
+def test_a_budget_is_planned_once(asked: TrainingRequest, tmp_path: Path) -> None:
+    notes = Notes()
+    budget = replace(asked, steps=0, budget_s=8.0)
+    train_network(budget, tmp_path / "run", notes)
+    steps = json.loads((tmp_path / "run" / COURSE).read_bytes())["course"]["steps"]
+    assert max(notes.steps) == steps >= 1
+    (tmp_path / "run" / PROGRESS).unlink()
+    again = Notes()
+    train_network(budget, tmp_path / "run", again)
+    assert again.steps == pytest.approx(notes.steps, rel=1e-6)
+
+
+def test_folders_of_other_trainings_are_left_alone(asked: TrainingRequest, tmp_path: Path) -> None:
+    train_network(asked, tmp_path / "run", Notes())
+    with pytest.raises(WeightsError, match="holds another training; name another folder"):
+        train_network(replace(asked, seed=1), tmp_path / "run", Notes())
+    (tmp_path / "run" / COURSE).write_text("{")
+    with pytest.raises(WeightsError, match="damaged; remove the folder"):
+        train_network(asked, tmp_path / "run", Notes())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        pytest.param({"network": "resnet"}, "network resnet: there is none; choose one of", id="network"),
+        pytest.param({"steps": 0}, "name steps, or a budget of time", id="neither steps nor budget"),
+        pytest.param({"batch_items": 0}, "must not be negative, all else at least 1", id="empty batches"),
+    ],
+)
+def test_requests_that_cannot_be(asked: TrainingRequest, wrong: dict[str, object], told: str) -> None:
+    with pytest.raises(RequestError, match=told):
+        replace(asked, **wrong)  # type: ignore[arg-type]
+
+
+def test_a_budget_too_short_is_told(asked: TrainingRequest, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="a budget of 0 s: .* too short"):
+        train_network(replace(asked, steps=0, budget_s=0.01), tmp_path / "run", Notes())
