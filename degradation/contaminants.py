@@ -17,7 +17,7 @@ from degradation.overlay import Blend, Overlay
 
 _FAINTNESS = 3
 """On six reels of old film the contrast of dirt is 0.05 in the middle and 0.14 at the 95th percentile."""
-_AT_ONCE = 8  # frames are drawn together: numbers by the hundred cost little more than by the ten
+_AT_ONCE = 16  # frames are drawn together: numbers by the hundred cost little more than by the ten
 _HEAP = 0.05  # how far pieces of one heap lie apart, share of height
 
 

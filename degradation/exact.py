@@ -38,8 +38,10 @@ def rounded(value: float) -> float:
     return round(float(value), 6)
 
 
-def noise(height: int, width: int, rng: np.random.Generator, sigma_px: float = 0.0) -> Float:
-    """Bell-shaped noise (H, W) of mean 0 and variance 1, blurred by a Gaussian of this sigma."""
+def noise(
+    height: int, width: int, rng: np.random.Generator, sigma_px: float = 0.0, deviation: float = 1.0
+) -> Float:
+    """Bell-shaped noise (H, W) of mean 0 and this standard deviation, blurred by a Gaussian of this sigma."""
     count = height * width
     words = rng.bit_generator.random_raw(2 * (-(-count // 8)))
     # Eight sums of two lie side by side in a word, then of four.
@@ -59,7 +61,7 @@ def noise(height: int, width: int, rng: np.random.Generator, sigma_px: float = 0
         sums = cv2.GaussianBlur(sums, (taps, taps), sigma_px)
     out: Float = sums.astype(np.float32)
     out -= np.float32(_MEAN * room)
-    out *= np.float32(rounded(1 / (_SPREAD * kept)) / room)
+    out *= np.float32(rounded(deviation / (_SPREAD * kept)) / room)
     return out
 
 

@@ -46,14 +46,13 @@ class _Graining:
         self._size = size
         self._rng = stream(seed, recipe.family)
         strength = recipe.strength * float(self._rng.lognormal(0, recipe.spread))
-        self._strength = np.float32(rounded(min(strength, 1.0)))
+        self._strength = rounded(min(strength, 1.0))
 
     def next(self) -> Moment:
         if self._strength == 0:
             return Moment()
         sigma_px = rounded(self._recipe.coarseness * self._size.height)
-        noise_HW = noise(self._size.height, self._size.width, self._rng, sigma_px)
-        noise_HW *= self._strength
+        noise_HW = noise(self._size.height, self._size.width, self._rng, sigma_px, self._strength)
         return Moment(on_film=_Grained(noise_HW, np.float32(4 * (1 - self._recipe.ends))))
 
 

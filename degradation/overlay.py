@@ -72,7 +72,7 @@ def laid(planes_CHW: Float, overlays: tuple[Overlay, ...]) -> tuple[Float, Mask]
 def _lay(under_Chw: Float, share_hw: Float, piece: Overlay) -> None:
     match piece.blend:
         case "cover":
-            under_Chw += share_hw * (np.float32(piece.tone) - under_Chw)
+            under_Chw += share_hw * (piece.tone - under_Chw)
         case "multiply":
             under_Chw -= share_hw * under_Chw
         case "add":

@@ -13,7 +13,7 @@ from degradation.exact import FULL, Float, rounded, stacked, stream
 from degradation.family import Mask, Moment, Planes, Setting, Size, counts, shares
 from degradation.resample import smoothed, whole
 
-_ROOM = 16  # white is then 65,280: 16-bit whole numbers, which OpenCV resizes alike everywhere
+_SIXTEENTHS = 16  # of a code of 8 bits: the small copy has 8, which OpenCV resizes alike everywhere
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,14 @@ class _Blur:
             whole_HW = smoothed(whole_HW, 2 * int(np.ceil(3 * self.sigma_px)) + 1, self.sigma_px)
         full = whole_HW.shape[1], whole_HW.shape[0]
         if self.small[0] < full[0]:
-            held = (whole_HW * np.float32(_ROOM)).astype(np.uint16)
+            held = np.rint(whole_HW * np.float32(1 / _SIXTEENTHS)).astype(np.uint8)
             held = cv2.resize(held, self.small, interpolation=cv2.INTER_LINEAR_EXACT)
             held = cv2.resize(held, full, interpolation=cv2.INTER_LINEAR_EXACT)
-            whole_HW = held.astype(np.float32) * np.float32(1 / _ROOM)
+            whole_HW = held * np.float32(_SIXTEENTHS)
         return whole_HW
 
     def spread(self, mask_HW: Mask) -> Mask:
-        return self._soft(mask_HW * np.float32(FULL)) > 0
+        # Eight bits round away the faintest of it, and may be tipped over by that.
+        reached_HW = (self._soft(mask_HW * np.float32(FULL)) > 0).astype(np.uint8)
+        wider_HW: Mask = cv2.dilate(reached_HW, np.ones((3, 3), np.uint8)) > 0
+        return wider_HW

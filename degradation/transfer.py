@@ -57,8 +57,7 @@ class _Transferring:
         self._corner = (int(rng.integers(8)), int(rng.integers(8)))
 
     def next(self) -> Moment:
-        noise_HW = noise(self._size.height, self._size.width, self._rng)
-        noise_HW *= np.float32(255 * self._recipe.noise)
+        noise_HW = noise(self._size.height, self._size.width, self._rng, deviation=255 * self._recipe.noise)
         return Moment(on_film=_Video(noise_HW, self._halo, self._quality, self._corner))
 
 

@@ -62,7 +62,8 @@ class _Shading:
         self._recipe = recipe
         self._size = size
         self._rng = rng
-        self._still = _Uneven(self._corners(), self._bleached())
+        left_HW, bleached_HW = self._corners(), self._bleached()
+        self._still = _Uneven(left_HW * (1 - bleached_HW), bleached_HW)
         self._leak: _Leak | None = None
 
     def next(self) -> Moment:
@@ -121,11 +122,12 @@ class _Shading:
 @dataclass(frozen=True)
 class _Uneven(InPlace):
     left_HW: NDArray[np.float32]
+    """Of the light, after both."""
     bleached_HW: NDArray[np.float32]
 
     def __call__(self, planes_CHW: Planes) -> Planes:
         out = planes_CHW * self.left_HW
-        out += (1 - out) * self.bleached_HW
+        out += self.bleached_HW
         return limited(out)
 
 
