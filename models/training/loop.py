@@ -58,6 +58,8 @@ def train(
     torch.set_flush_denormal(True)  # Adam's moments shrink to denormals, which processors are slow with
     network = learner.network
     network.load_state_dict(progress.network)
+    device = next(network.parameters()).device
+    progress.averaged = {name: weight.to(device) for name, weight in progress.averaged.items()}
     named = dict(network.named_parameters())
     optimizer = torch.optim.AdamW(named.values(), course.rate, weight_decay=course.weight_decay)
     _take_up(optimizer, named, progress)
@@ -66,7 +68,7 @@ def train(
         step = progress.step
         for group in optimizer.param_groups:
             group["lr"] = course.rate_at(step)
-        material = next(batches)
+        material = _there(next(batches), device)
         network.train()
         with _autocast(course, material):
             trial = learner.trial(material, np.random.default_rng([course.seed, step]))
@@ -94,6 +96,7 @@ def judged(course: Course, learner: Learner, frozen: Sequence[Material], weights
     """How weights do on batches: the last stage's loss; PSNR inside the damage before and after, F1 of the
     mask, and harm, the share of all pixels found where nothing was damaged."""
     network = learner.network
+    device = next(network.parameters()).device
     own = {name: weight.clone() for name, weight in network.state_dict().items()}
     network.load_state_dict(weights)
     network.eval()
@@ -101,7 +104,7 @@ def judged(course: Course, learner: Learner, frozen: Sequence[Material], weights
     losses: list[float] = []
     before, after, found = Fidelity(), Fidelity(), Detection()
     with torch.no_grad():
-        for material in frozen:
+        for material in (_there(each, device) for each in frozen):
             with _autocast(course, material):
                 trial = learner.trial(material)
             losses.append(float(judge(objective, trial).total))
@@ -136,6 +139,10 @@ def _look(
 
 def _in_vain(course: Course, progress: Progress) -> bool:
     return 0 < course.patience <= progress.looks_since_best
+
+
+def _there(material: Material, device: torch.device) -> Material:
+    return Material(*(each.to(device) for each in material))
 
 
 def _autocast(course: Course, material: Material) -> torch.autocast:
