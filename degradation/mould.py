@@ -103,9 +103,9 @@ class _Growing:
         down, along = rng.normal(0, self._size.height / 500, 2)
         row, column = colony.row + round(float(down)), colony.column + round(float(along))
         # A thread pales toward its tip.
-        shown = np.clip((round(250 * colony.grown) - np.arange(256)) * 4, 0, 255)
+        shown = np.clip((round(250 * colony.grown) - np.arange(256)) * 4, 0, 255).astype(np.uint8)
         shown[_NEVER] = 0
-        threads_hw = cv2.GaussianBlur(_smaller(shown.astype(np.uint8)[colony.reached_hw]), (3, 3), 0.5)
+        threads_hw = cv2.GaussianBlur(_smaller(cv2.LUT(colony.reached_hw, shown)), (3, 3), 0.5)
         strength = rounded(colony.strength * np.clip(rng.normal(1, 0.12), 0.6, 1.0 / colony.strength))
         blend: Blend = "add" if self._bright else "multiply"
         return (
@@ -146,6 +146,5 @@ def threads(reach_px: float, rng: np.random.Generator) -> Byte:
 
 def _smaller(large_hw: Byte) -> Byte:
     rows, columns = large_hw.shape[0] // _FINE, large_hw.shape[1] // _FINE
-    total_hw = large_hw.reshape(rows, _FINE, columns, _FINE).sum(axis=(1, 3), dtype=np.uint16)
-    small_hw: Byte = (total_hw // _FINE**2).astype(np.uint8)
+    small_hw: Byte = cv2.resize(large_hw, (columns, rows), interpolation=cv2.INTER_AREA)
     return small_hw

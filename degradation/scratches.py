@@ -114,14 +114,18 @@ class _Scratching:
         sigma_px = max(0.45, line.width_px / 2.355)
         presence = np.interp(rows, np.linspace(0, height - 1, _KNOTS), line.presence)[:, None]
         tone = float(line.bright)
-        core_hw = np.exp(-(apart_hw**2) / (2 * sigma_px**2)) * presence
-        pieces = [Overlay(0, first, seen(_byte(core_hw), line.strength), tone)]
+        pieces = [Overlay(0, first, seen(_bell(apart_hw, sigma_px, presence), line.strength), tone)]
         if line.rimmed and self._recipe.rims:
-            rims_hw = np.exp(-((np.abs(apart_hw) - 2.2 * sigma_px) ** 2) / (2 * sigma_px**2)) * presence
+            rims_hw = _bell(np.abs(apart_hw) - 2.2 * sigma_px, sigma_px, presence)
             strength = rounded(line.strength * self._recipe.rims)
-            pieces.insert(0, Overlay(0, first, seen(_byte(rims_hw), strength), 1 - tone))
+            pieces.insert(0, Overlay(0, first, seen(rims_hw, strength), 1 - tone))
         return pieces
 
 
-def _byte(opacity_hw: NDArray[np.float64]) -> NDArray[np.uint8]:
-    return np.rint(255 * np.round(opacity_hw, 9)).astype(np.uint8)
+def _bell(apart_hw: NDArray[np.float64], sigma_px: float, presence: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Opacity, 0 to 255, so far from the middle of a Gaussian."""
+    bell_hw = apart_hw * apart_hw
+    bell_hw *= -1 / (2 * sigma_px**2)
+    np.exp(bell_hw, out=bell_hw)
+    bell_hw *= 255 * presence
+    return np.rint(bell_hw, out=bell_hw).astype(np.uint8)

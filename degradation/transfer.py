@@ -100,5 +100,5 @@ def _haloed(codes_HWC: Codes, parts: int) -> Codes:
     wide_HWC *= np.int16(_PARTS)
     wide_HWC += edges_HWC
     wide_HWC += np.int16(_PARTS // 2)
-    wide_HWC >>= 6
+    wide_HWC >>= 6  # by _PARTS
     return np.clip(wide_HWC, 0, 255, out=wide_HWC).astype(np.uint8)
