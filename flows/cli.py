@@ -27,14 +27,17 @@ _QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
 }
+# A first start makes Prefect's database; on a busy machine that takes longer than the 20 s which it waits.
+_PATIENT = {"PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180"}
 DELIVERED, FAILED, USAGE, WITH_FAILURES = 0, 1, 2, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0 all well, 1 something failed, 2 wrongly asked, 3 delivered, but not all restored."""
     options = _parser().parse_args(arguments)
+    preset = _PATIENT if options.debug else _PATIENT | _QUIET
+    os.environ.update({key: value for key, value in preset.items() if key not in os.environ})
     if not options.debug:
-        os.environ.update({key: value for key, value in _QUIET.items() if key not in os.environ})
         logging.raiseExceptions = False  # engines log on while they are being stopped
     try:
         status: int = options.run(options)

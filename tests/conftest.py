@@ -1,5 +1,6 @@
 """What the tests of corpora share: a shelf of films, a corpus made of them, two workers."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,9 @@ import pytest
 from tasks.dask_engine import Engine, engine
 from tests.footage import pan, shots, write_film
 from tests.shelf import made, planned
+
+# Read when Prefect is imported: its database is made anew by many a test, on machines that may be busy.
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "180")
 
 
 @pytest.fixture(scope="module")
