@@ -20,6 +20,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 import psutil
 from pyarrow import fs
@@ -67,17 +68,17 @@ class Vault:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def exists(self, key: str) -> bool:
-        with self._reading(key):
+        with self._being("read", key):
             return bool(self._fs.get_file_info(self._path(key)).type != fs.FileType.NotFound)
 
     def read(self, key: str) -> bytes:
         """Raises VaultError where it is not there."""
-        with self._reading(key), self._fs.open_input_stream(self._path(key)) as stream:
+        with self._being("read", key), self._fs.open_input_stream(self._path(key)) as stream:
             return bytes(stream.read())
 
     def sha256(self, key: str) -> str:
         """Of a file. Raises VaultError where it is not there."""
-        with self._reading(key), self._fs.open_input_file(self._path(key)) as stream:
+        with self._being("read", key), self._fs.open_input_file(self._path(key)) as stream:
             return sha256_file(stream)
 
     def write(self, key: str, data: bytes) -> None:
@@ -86,7 +87,7 @@ class Vault:
         if self.is_local:
             write_atomically(Path(path), data)
             return
-        with self._writing(key):
+        with self._being("written", key):
             self._fs.create_dir(path.rpartition("/")[0], recursive=True)
             with self._fs.open_output_stream(path) as stream:
                 stream.write(data)
@@ -102,7 +103,7 @@ class Vault:
         return sorted(f"{key}/{info.base_name}" for info in found if info.type == fs.FileType.File)
 
     def _listed(self, key: str) -> list[fs.FileInfo]:
-        with self._reading(key):
+        with self._being("read", key):
             return list(self._fs.get_file_info(fs.FileSelector(self._path(key), allow_not_found=True)))
 
     @contextmanager
@@ -115,7 +116,7 @@ class Vault:
         """
         with self._staging(key) as folder:
             yield folder
-            with self._writing(key):
+            with self._being("written", key):
                 sync_tree(folder)
                 if self.is_local:
                     self._rename(folder, key, record)
@@ -129,7 +130,7 @@ class Vault:
         Raises VaultError, also for what the block could not write.
         """
         target = self._path(key)
-        with self._staging(key) as folder, self._writing(key):
+        with self._staging(key) as folder, self._being("written", key):
             yield (made := folder / target.rpartition("/")[2])
             sync_tree(folder)
             self._fs.create_dir(target.rpartition("/")[0], recursive=True)
@@ -146,25 +147,19 @@ class Vault:
         home = Path(self._root, _STAGING) if self.is_local else Path(tempfile.gettempdir())
         folder = home / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
         try:
-            with self._writing(key):
+            with self._being("written", key):
                 folder.mkdir(parents=True)
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
-    def _writing(self, key: str) -> Iterator[None]:
+    def _being(self, done: Literal["read", "written"], key: str) -> Iterator[None]:
+        """Trouble with a file, told by its place."""
         try:
             yield
         except OSError as error:
-            raise VaultError(f"{self.url(key)}: cannot be written ({trouble(error)})") from error
-
-    @contextmanager
-    def _reading(self, key: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise VaultError(f"{self.url(key)}: cannot be read ({trouble(error)})") from error
+            raise VaultError(f"{self.url(key)}: cannot be {done} ({trouble(error)})") from error
 
     def path(self, key: str) -> Path:
         """A file of the vault as a path on this machine; fetched first where the vault is elsewhere.
@@ -181,7 +176,7 @@ class Vault:
         if not local.exists():
             local.parent.mkdir(parents=True, exist_ok=True)
             partial = local.with_name(f"{local.name}.{uuid.uuid4().hex}")
-            with self._reading(key):
+            with self._being("read", key):
                 fs.copy_files(there, str(partial), self._fs, fs.LocalFileSystem())
             partial.replace(local)
         return local

@@ -17,7 +17,7 @@ import torch
 
 from models.errors import WeightsError
 from models.neural.reweave import CONFIGS, Reweave
-from models.training.course import Course, fitted
+from models.training.course import Course, fitted, lasting
 from models.training.learner import ReweaveLearner
 from models.training.loop import Reporter, train
 from models.training.material import MARGIN_PX, Material
@@ -27,7 +27,7 @@ from storage.corpus import Corpus
 from storage.filesystem import write_atomically
 from tasks.materials import Materials
 from tasks.request import RequestError
-from tasks.windows import Feeder, WindowConfig
+from tasks.windows import Feeder, Split, WindowConfig
 
 COURSE, PROGRESS, BUNDLE = "course.json", "progress.safetensors", "bundle"
 _TIMED_STEPS = 4
@@ -70,9 +70,11 @@ class TrainingRequest:
             or min(self.batch_items, self.frames, self.frozen_items) < 1
         ):
             raise RequestError("steps, budget, workers and seed must not be negative, all else at least 1")
+        if self.area_px < 32 or self.area_px % 32:
+            raise RequestError(f"an area of {self.area_px} px: take a multiple of 32")
 
-    def windows(self, split: str) -> WindowConfig:
-        return WindowConfig(self.frames, self.area_px + 2 * MARGIN_PX, split, self.seed)  # type: ignore[arg-type]
+    def windows(self, split: Split) -> WindowConfig:
+        return WindowConfig(self.frames, self.area_px + 2 * MARGIN_PX, split, self.seed)
 
 
 def train_network(request: TrainingRequest, folder: Path, reporter: Reporter) -> Bundle:
@@ -89,10 +91,10 @@ def train_network(request: TrainingRequest, folder: Path, reporter: Reporter) ->
     material, frozen = _material(request)
     course = _course(folder, request) or _planned(request, learner, material, frozen)
     told = {**_asked(request), "manifest": corpus.record["manifest_sha256"], "course": asdict(course)}
-    write_atomically(folder / COURSE, json.dumps(told, indent=2).encode())
     if (folder / PROGRESS).exists():
         progress = read_progress(folder / PROGRESS, told)
     else:
+        write_atomically(folder / COURSE, json.dumps(told, indent=2).encode())
         progress = begin(network.state_dict())
     feed = Feeder(material, request.batch_items, request.workers, progress.fed or None)
 
@@ -130,16 +132,7 @@ def _course(folder: Path, request: TrainingRequest) -> Course | None:
         raise WeightsError(f"{folder / COURSE}: damaged; remove the folder to train anew") from error
     if asked != _asked(request):
         raise WeightsError(f"{folder}: holds another training; name another folder")
-    return _of_steps(request, steps)
-
-
-def _of_steps(request: TrainingRequest, steps: int) -> Course:
-    course = replace(request.course, steps=steps, seed=request.seed)
-    return replace(
-        course,
-        warmup_steps=min(course.warmup_steps, steps // 10),
-        validate_steps=min(course.validate_steps, steps),
-    )
+    return replace(lasting(request.course, steps), seed=request.seed)
 
 
 def _planned(
@@ -147,9 +140,9 @@ def _planned(
 ) -> Course:
     """The course, with steps that fit the budget by a few steps and a look that are timed first."""
     if request.steps:
-        return _of_steps(request, request.steps)
+        return replace(lasting(request.course, request.steps), seed=request.seed)
     started = time.perf_counter()
-    trial = replace(request.course, steps=1 + _TIMED_STEPS, warmup_steps=0, validate_steps=1 + _TIMED_STEPS)
+    trial = replace(request.course, steps=1 + _TIMED_STEPS, validate_steps=1 + _TIMED_STEPS)
     clock = _Clock()
     first = begin(learner.network.state_dict())
     feed = Feeder(material, request.batch_items, request.workers)
@@ -157,10 +150,10 @@ def _planned(
     learner.network.load_state_dict(first.network)
     left_s = request.budget_s - (time.perf_counter() - started)
     try:
-        steps = fitted(request.course, left_s, clock.step_s, clock.look_s).steps
+        fit = fitted(request.course, left_s, clock.step_s, clock.look_s)
     except ValueError as error:
         raise RequestError(f"a budget of {request.budget_s:.0f} s: {error}") from error
-    return _of_steps(request, steps)
+    return replace(fit, seed=request.seed)
 
 
 class _Clock:

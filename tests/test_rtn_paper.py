@@ -1,7 +1,6 @@
 """The recipe rtn-paper: drawn as RTN's text tells, with masks and targets of its own."""
 
 from collections.abc import Callable
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,10 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from degradation import templates
 from degradation.drawings import EACH, OWN
 from degradation.exact import FULL
 from degradation.family import Planes, Setting, Size
 from degradation.generator import age
+from degradation.overlay import seen
 from degradation.quality import Copied, Quality, blurred
 from degradation.recipe import Recipe
 from degradation.recipes import RTN_PAPER
@@ -94,17 +95,35 @@ def test_a_clips_parameters_tremble_from_frame_to_frame() -> None:
             assert 0 < max(angles) - min(angles) <= 0.2 * np.pi
 
 
+Seen = tuple[NDArray[np.uint8], float]
+
+
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[Seen]:
+    """Opacity and strength of all that is laid on, as it comes."""
+    told: list[Seen] = []
+
+    def noted(opacity_hw: NDArray[np.uint8], strength: float) -> NDArray[np.float32]:
+        told.append((opacity_hw, strength))
+        return seen(opacity_hw, strength)
+
+    monkeypatch.setattr(templates, "seen", noted)
+    return told
+
+
 @pytest.mark.parametrize("blend", ["add", "subtract", "multiply"])
-def test_templates_are_blended_as_told(blend: str) -> None:
+def test_templates_are_blended_as_told(blend: str, looked_at: list[Seen]) -> None:
     found = 0
     for seed in seeds(Changing, 12):
         process = TEMPLATES.begin(setting(seed))
         for clean, aged in zip(waves(3), age(waves(3), ONLY_TEMPLATES, seed), strict=True):
             (overlay,) = process.next().overlays
+            opacity_hw, strength = looked_at[-1]
             if overlay.blend != blend:
                 continue
             found += 1
-            dark = overlay.share_hw.astype(np.float64)
+            assert 0.6 <= strength <= 1
+            dark = strength * opacity_hw.astype(np.float64) / 255
             told = {
                 "add": clean[0] + dark,
                 "subtract": clean[0] - dark,
@@ -114,42 +133,36 @@ def test_templates_are_blended_as_told(blend: str) -> None:
             assert np.abs(aged.damaged_CHW[0] - np.clip(told, 0, 1))[mask].max(initial=0) < 1e-6
             assert np.array_equal(aged.damaged_CHW[0] != clean[0], mask)
             assert np.array_equal(aged.undamaged_CHW, clean)
-            assert not dark[~mask & (clean[0] > 0) & (clean[0] < 1)].any()
+            assert dark[~mask & (clean[0] > 0) & (clean[0] < 1)].max() <= 10.001 / 255
     assert found >= 4
 
 
-def test_lines_walk_through_a_fifth_of_the_clips_and_dirt_changes() -> None:
+def test_lines_walk_through_a_fifth_of_the_clips_and_dirt_changes(looked_at: list[Seen]) -> None:
     kinds = [isinstance(TEMPLATES.begin(setting(seed)), Walking) for seed in range(400)]
     assert np.mean(kinds) == pytest.approx(0.2, abs=0.05)
     changing = TEMPLATES.begin(setting(seeds(Changing, 1)[0]))
-    textures = [changing.next().overlays[0].share_hw for _ in range(4)]
-    assert all(not np.array_equal(one, other) for one, other in pairwise(textures))
+    for _ in range(4):
+        changing.next()
+    assert all(not np.array_equal(one, other) for (one, _), (other, _) in pairwise(looked_at[-4:]))
 
 
-def unlike(before_HW: NDArray[np.float32], after_HW: NDArray[np.float32], step_px: int) -> float:
-    """The most by which the second differs from the first moved right, where both are seen."""
-    here, there = before_HW[:, max(-step_px, 0) :], after_HW[:, max(step_px, 0) :]
-    width = min(here.shape[1], there.shape[1])
-    return float(np.abs(there[:, :width] - here[:, :width]).max())
-
-
-def test_walking_lines_step_5_to_15_pixels_and_repeat_their_edges() -> None:
+def test_walking_lines_step_5_to_15_pixels_and_repeat_their_edges(looked_at: list[Seen]) -> None:
     steps = []
     for seed in seeds(Walking, 6):
         process = TEMPLATES.begin(setting(seed))
         overlays = [process.next().overlays[0] for _ in range(6)]
         assert len({overlay.blend for overlay in overlays}) == 1
-        peaks = [float(overlay.share_hw.max()) for overlay in overlays]
-        assert len(set(peaks)) == 6
-        assert min(peaks) / max(peaks) >= 0.6 - 1e-6  # opacity is 0.6 to 1
-        unseen = 10.001 / 255 / min(peaks)  # less than this is left out
-        for before, after in pairwise(overlays):
-            one, two = before.share_hw / before.share_hw.max(), after.share_hw / after.share_hw.max()
-            ways = [sign * px for px in range(5, 16) for sign in (1, -1)]
-            step = min(ways, key=partial(unlike, one, two))
-            assert unlike(one, two, step) <= unseen
+        assert len({strength for _, strength in looked_at[-6:]}) == 6
+        for (one, _), (two, _) in pairwise(looked_at[-6:]):
+            step = next(
+                step
+                for step in (sign * px for px in range(5, 16) for sign in (1, -1))
+                if np.array_equal(
+                    two[:, max(step, 0) : min(step, 0) or None], one[:, max(-step, 0) : min(-step, 0) or None]
+                )
+            )
             edge, repeated = (one[:, :1], two[:, :step]) if step > 0 else (one[:, -1:], two[:, step:])
-            assert np.abs(repeated - edge).max() <= unseen
+            assert (repeated == edge).all()
             steps.append(step)
     assert min(steps) < 0 < max(steps)
 

@@ -102,6 +102,10 @@ def test_folders_of_other_trainings_are_left_alone(asked: TrainingRequest, tmp_p
     train_network(asked, tmp_path / "run", Notes())
     with pytest.raises(WeightsError, match="holds another training; name another folder"):
         train_network(replace(asked, seed=1), tmp_path / "run", Notes())
+    other = replace(asked, course=replace(asked.course, rate=0.5))
+    with pytest.raises(WeightsError, match="of another training"):
+        train_network(other, tmp_path / "run", Notes())
+    assert train_network(asked, tmp_path / "run", Notes())  # it was left as it was
     (tmp_path / "run" / COURSE).write_text("{")
     with pytest.raises(WeightsError, match="damaged; remove the folder"):
         train_network(asked, tmp_path / "run", Notes())
@@ -112,6 +116,7 @@ def test_folders_of_other_trainings_are_left_alone(asked: TrainingRequest, tmp_p
     [
         pytest.param({"network": "resnet"}, "network resnet: there is none; choose one of", id="network"),
         pytest.param({"steps": 0}, "name steps, or a budget of time", id="neither steps nor budget"),
+        pytest.param({"area_px": 100}, "an area of 100 px: take a multiple of 32", id="area"),
         pytest.param({"batch_items": 0}, "must not be negative, all else at least 1", id="empty batches"),
     ],
 )

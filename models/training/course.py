@@ -79,6 +79,16 @@ class Course:
         return min(self.averaged, (1 + step) / (10 + step))
 
 
+def lasting(course: Course, steps: int) -> Course:
+    """The course over so many steps, with a warm-up and looks that befit a short one."""
+    return replace(
+        course,
+        steps=steps,
+        warmup_steps=min(course.warmup_steps, steps // 10),
+        validate_steps=min(course.validate_steps, steps),
+    )
+
+
 def fitted(course: Course, budget_s: float, step_s: float, look_s: float = 0.0) -> Course:
     """The course with as many steps as fit into the time, looks at the frozen set among them.
 
@@ -90,4 +100,4 @@ def fitted(course: Course, budget_s: float, step_s: float, look_s: float = 0.0) 
         raise ValueError(
             f"{budget_s:.0f} s are too short: a step takes {step_s:.1f} s, a look {look_s:.1f} s"
         )
-    return replace(course, steps=steps, warmup_steps=min(course.warmup_steps, steps // 10))
+    return lasting(course, steps)
