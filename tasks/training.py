@@ -26,8 +26,9 @@ from models.weights import Bundle, write_bundle
 from storage.corpus import Corpus
 from storage.filesystem import write_atomically
 from tasks.materials import Materials
+from tasks.recipes import find_recipe, recipe_sha256
 from tasks.request import RequestError
-from tasks.windows import Feeder, Split, WindowConfig
+from tasks.windows import Feeder, WindowConfig
 
 COURSE, PROGRESS, BUNDLE = "course.json", "progress.safetensors", "bundle"
 _TIMED_STEPS = 4
@@ -51,6 +52,9 @@ class TrainingRequest:
     """Frames of a window."""
     area_px: int = 128
     """Side of what is learnt from, a multiple of 32; a margin is read around it."""
+    fresh: str = ""
+    """A recipe by which the corpus' clean clips are made old anew in every epoch; empty learns from the
+    damage that lies in the corpus. The frozen windows are always of that."""
     frozen_items: int = 32
     """Windows of the corpus' val that the network is judged by."""
     workers: int = 1
@@ -73,8 +77,11 @@ class TrainingRequest:
         if self.area_px < 32 or self.area_px % 32:
             raise RequestError(f"an area of {self.area_px} px: take a multiple of 32")
 
-    def windows(self, split: Split) -> WindowConfig:
-        return WindowConfig(self.frames, self.area_px + 2 * MARGIN_PX, split, self.seed)
+    def windows(self) -> WindowConfig:
+        """What is learnt from. Raises RequestError for a recipe that there is not."""
+        side = self.area_px + 2 * MARGIN_PX
+        stored = WindowConfig(self.frames, side, "train", self.seed)
+        return replace(stored, mode="fresh", recipe=find_recipe(self.fresh)) if self.fresh else stored
 
 
 def train_network(request: TrainingRequest, folder: Path, reporter: Reporter) -> Bundle:
@@ -108,17 +115,18 @@ def train_network(request: TrainingRequest, folder: Path, reporter: Reporter) ->
 
 def _material(request: TrainingRequest) -> tuple[Materials, list[Material]]:
     """What is learnt from, and the batches that the network is judged by, the same every time."""
-    frozen = Materials(request.corpus, replace(request.windows("val"), flips=False))
+    windows = request.windows()
+    frozen = Materials(request.corpus, replace(windows, split="val", mode="stored", flips=False))
     feed = Feeder(frozen, 1)
     batches = list(islice(feed, request.frozen_items))
-    return Materials(request.corpus, request.windows("train")), batches
+    return Materials(request.corpus, windows), batches
 
 
 def _asked(request: TrainingRequest) -> dict[str, Any]:
     """What a training is known by; where its corpus lies and who reads it change nothing."""
     asked = asdict(replace(request, corpus="", workers=0))
     del asked["course"], asked["corpus"], asked["workers"]
-    return asked
+    return {**asked, "fresh": recipe_sha256(find_recipe(request.fresh)) if request.fresh else ""}
 
 
 def _course(folder: Path, request: TrainingRequest) -> Course | None:

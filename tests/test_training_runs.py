@@ -19,12 +19,14 @@ class Notes:
     def __init__(self) -> None:
         self.steps: dict[int, float] = {}
         self.looks: list[int] = []
+        self.inputs: list[float] = []
 
     def stepped(self, step: int, told: Mapping[str, float]) -> None:
         self.steps[step] = told["loss"]
 
     def looked(self, step: int, told: Mapping[str, float]) -> None:
         self.looks.append(step)
+        self.inputs.append(told["psnr_inside_before"])
 
 
 @pytest.fixture(scope="module")
@@ -96,6 +98,20 @@ def test_a_budget_is_planned_once(asked: TrainingRequest, tmp_path: Path) -> Non
     again = Notes()
     train_network(budget, tmp_path / "run", again)
     assert again.steps == pytest.approx(notes.steps, rel=1e-6)
+
+
+def test_damage_made_anew_is_another_training_judged_by_the_same_windows(
+    asked: TrainingRequest, tmp_path: Path
+) -> None:
+    stored, fresh = Notes(), Notes()
+    train_network(asked, tmp_path / "stored", stored)
+    train_network(replace(asked, fresh="medium"), tmp_path / "fresh", fresh)
+    assert fresh.steps[1] != stored.steps[1]
+    assert fresh.inputs == stored.inputs
+    with pytest.raises(WeightsError, match="holds another training"):
+        train_network(replace(asked, fresh="heavy"), tmp_path / "fresh", Notes())
+    with pytest.raises(RequestError, match="no such recipe"):
+        train_network(replace(asked, fresh="mild"), tmp_path / "mild", Notes())
 
 
 def test_folders_of_other_trainings_are_left_alone(asked: TrainingRequest, tmp_path: Path) -> None:
