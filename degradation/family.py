@@ -3,6 +3,7 @@
 Shape suffixes: C planes (1 grey, or 3 RGB), H rows, W columns. Pictures are float32 in [0, 1].
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -45,11 +46,24 @@ class Change(Protocol):
     def __call__(self, planes_CHW: Planes) -> Planes:
         """The changed picture; the one given is left as it was."""
 
+    def of_both(self, undamaged_CHW: Planes, damaged_CHW: Planes) -> tuple[Planes, Planes]:
+        """Two pictures that differ in places, changed: the same as one after the other."""
+
     def spread(self, mask_HW: Mask) -> Mask:
         """Where damage of these pixels is seen afterwards."""
 
 
-class InPlace:
+class Twice(ABC):
+    """A change that does its whole work twice where there are two pictures."""
+
+    @abstractmethod
+    def __call__(self, planes_CHW: Planes) -> Planes: ...
+
+    def of_both(self, undamaged_CHW: Planes, damaged_CHW: Planes) -> tuple[Planes, Planes]:
+        return self(undamaged_CHW), self(damaged_CHW)
+
+
+class InPlace(Twice):
     """A change that leaves every pixel where it is."""
 
     def spread(self, mask_HW: Mask) -> Mask:

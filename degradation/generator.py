@@ -146,9 +146,11 @@ def _after(
     change: Change, undamaged: Planes, damaged: Planes, layers: dict[str, Mask]
 ) -> tuple[Planes, Planes, dict[str, Mask]]:
     """What befalls the film befalls it damaged or not; where nothing is damaged yet, it is done once."""
-    changed = change(undamaged)
     spread = {layer: change.spread(mask_HW) for layer, mask_HW in layers.items()}
-    return changed, changed if damaged is undamaged else change(damaged), spread
+    if damaged is undamaged:
+        changed = change(undamaged)
+        return changed, changed, spread
+    return (*change.of_both(undamaged, damaged), spread)
 
 
 def _checked(frames: Iterable[Planes]) -> Iterator[Planes]:

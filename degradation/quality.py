@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from degradation.exact import FULL, limited, noise, rounded, stream
-from degradation.family import Mask, Moment, Planes, Setting, Size, counts, shares
+from degradation.family import Mask, Moment, Planes, Setting, Size, Twice, counts, shares
 from degradation.overlay import Float
 from degradation.resample import Filter, resized, smoothed, whole
 
@@ -87,7 +87,7 @@ class Quality:
 
 
 @dataclass(frozen=True)
-class Copied:
+class Copied(Twice):
     """All that happens to one frame."""
 
     taps_px: int

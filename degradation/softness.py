@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from degradation.exact import FULL, Float, rounded, stacked, stream
-from degradation.family import Mask, Moment, Planes, Setting, Size, counts, shares
+from degradation.family import Mask, Moment, Planes, Setting, Size, Twice, counts, shares
 from degradation.resample import smoothed, whole
 
 _SIXTEENTHS = 16  # of a code of 8 bits: the small copy has 8, which OpenCV resizes alike everywhere
@@ -62,7 +62,7 @@ class _Softening:
 
 
 @dataclass(frozen=True)
-class _Blur:
+class _Blur(Twice):
     sigma_px: float
     small: tuple[int, int]
     """Columns and rows in which the picture once was held."""

@@ -16,6 +16,8 @@ from degradation.family import InPlace, Moment, Planes, Setting, Size, shares
 Codes = NDArray[np.uint8]
 
 _PARTS = 64
+_BLOCK_PX = 8
+_MOST_BLOCKS = 8000  # in one row: JPEG's pictures have at most 65,535 columns
 
 
 @dataclass(frozen=True)
@@ -71,24 +73,72 @@ class _Video(InPlace):
     """Rows and columns of the first block that lie outside of the frame."""
 
     def __call__(self, planes_CHW: Planes) -> Planes:
+        return self._lights(self._compressed(self._codes(planes_CHW)), planes_CHW)
+
+    def of_both(self, undamaged_CHW: Planes, damaged_CHW: Planes) -> tuple[Planes, Planes]:
+        one_HWC, other_HWC = self._codes(undamaged_CHW), self._codes(damaged_CHW)
+        packed_HWC = self._compressed(one_HWC)
+        alone = len(undamaged_CHW) == 1
+        again_HWC = self._mended(packed_HWC, one_HWC, other_HWC) if alone else self._compressed(other_HWC)
+        return self._lights(packed_HWC, undamaged_CHW), self._lights(again_HWC, damaged_CHW)
+
+    def _mended(self, packed_HW1: Codes, one_HW1: Codes, other_HW1: Codes) -> Codes:
+        """The other picture compressed, by what the one became: blocks of grey know nothing of each other,
+        and where both are alike nothing is done again."""
+        out_HW1 = packed_HW1.copy()
+        rows, columns = _touched(one_HW1, other_HW1)
+        for part in range(0, len(rows), _MOST_BLOCKS):
+            these = slice(part, part + _MOST_BLOCKS)
+            at = rows[these], slice(None), columns[these]
+            row_8W1 = _blocks(other_HW1)[at].swapaxes(0, 1).reshape(_BLOCK_PX, -1, 1)
+            _blocks(out_HW1)[at] = _blocks(self._compressed(row_8W1))[0].swapaxes(0, 1)
+        return out_HW1
+
+    def _codes(self, planes_CHW: Planes) -> Codes:
+        """What is compressed, in whole blocks."""
         light_CHW = planes_CHW[::-1] * np.float32(255)  # OpenCV takes blue first
-        light_CHW += self.noise_HW
-        np.rint(light_CHW, out=light_CHW)
-        np.clip(light_CHW, 0, 255, out=light_CHW)
-        codes_HWC = np.ascontiguousarray(light_CHW.astype(np.uint8).transpose(1, 2, 0))
+        # Rounded to the nearest, halves to even, and kept within 0 and 255.
+        codes = [cv2.add(light_HW, self.noise_HW, dtype=cv2.CV_8U) for light_HW in light_CHW]
+        codes_HWC: Codes = np.stack(codes, axis=2)
         if self.halo:
             codes_HWC = _haloed(codes_HWC, round(self.halo * _PARTS))
+        height, width, planes = codes_HWC.shape
         top, left = self.corner
-        wide_HWC = cv2.copyMakeBorder(codes_HWC, top, 0, left, 0, cv2.BORDER_REPLICATE)
-        done, jpeg = cv2.imencode(".jpg", wide_HWC, [cv2.IMWRITE_JPEG_QUALITY, self.quality])
+        bottom, right = -(top + height) % _BLOCK_PX, -(left + width) % _BLOCK_PX
+        wide_HWC = cv2.copyMakeBorder(codes_HWC, top, bottom, left, right, cv2.BORDER_REPLICATE)
+        blocks_HWC: Codes = wide_HWC.reshape(*wide_HWC.shape[:2], planes)
+        return blocks_HWC
+
+    def _compressed(self, codes_HWC: Codes) -> Codes:
+        done, jpeg = cv2.imencode(".jpg", codes_HWC, [cv2.IMWRITE_JPEG_QUALITY, self.quality])
         if not done:
             raise RuntimeError("OpenCV cannot write JPEG: install a build that can")
-        back_HWC = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_UNCHANGED)).reshape(*wide_HWC.shape[:2], -1)[
-            top:, left:
-        ]
-        out: Planes = back_HWC.transpose(2, 0, 1)[::-1].astype(np.float32, order="C")
+        back_HWC: Codes = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_UNCHANGED), np.uint8)
+        shaped_HWC: Codes = back_HWC.reshape(codes_HWC.shape)
+        return shaped_HWC
+
+    def _lights(self, codes_HWC: Codes, like_CHW: Planes) -> Planes:
+        top, left = self.corner
+        height, width = like_CHW.shape[1:]
+        cut_HWC = codes_HWC[top : top + height, left : left + width]
+        out: Planes = cut_HWC.transpose(2, 0, 1)[::-1].astype(np.float32, order="C")
         out *= np.float32(1 / 255)
         return out
+
+
+def _blocks(picture_HWC: Codes) -> Codes:
+    """Its blocks (rows, 8, columns, 8, C), to look into and to write into."""
+    height, width, planes = picture_HWC.shape
+    return picture_HWC.reshape(height // _BLOCK_PX, _BLOCK_PX, width // _BLOCK_PX, _BLOCK_PX, planes)
+
+
+def _touched(one_HW1: Codes, other_HW1: Codes) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the blocks in which two pictures differ."""
+    eight_Hw = (one_HW1 != other_HW1)[..., 0].view(np.uint64)  # pixels side by side: a block's width
+    rows, columns = np.nonzero(
+        np.bitwise_or.reduce(eight_Hw.reshape(-1, _BLOCK_PX, eight_Hw.shape[1]), axis=1)
+    )
+    return rows, columns
 
 
 def _haloed(codes_HWC: Codes, parts: int) -> Codes:

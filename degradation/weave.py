@@ -9,7 +9,7 @@ from typing import Literal, Self
 import numpy as np
 
 from degradation.exact import moved, reached, stacked, stream
-from degradation.family import Mask, Moment, Planes, Setting, Size, shares
+from degradation.family import Mask, Moment, Planes, Setting, Size, Twice, shares
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class _Weaving:
 
 
 @dataclass(frozen=True)
-class Shift:
+class Shift(Twice):
     """A picture moved right and down."""
 
     across_px: float

@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from degradation.contaminants import Contaminants
+from degradation.drawings import OWN
 from degradation.emulsion import Emulsion
 from degradation.fading import Fading
-from degradation.family import MOST_LOST
+from degradation.family import MOST_LOST, Setting, Size
 from degradation.flicker import Flicker
 from degradation.generator import LAYERS, SPARE_FRAMES, Aged, age
 from degradation.grain import Grain
@@ -218,6 +219,24 @@ def test_the_rings_of_compression_are_not_damage() -> None:
     assert all(np.array_equal(a.mask_HW, b.mask_HW) for a, b in zip(direct, transferred, strict=True))
     rings = [(f.damaged_CHW != f.undamaged_CHW).any(axis=0) & ~f.mask_HW for f in transferred]
     assert any(ring_HW.any() for ring_HW in rings)
+
+
+@pytest.mark.parametrize(
+    "size", [(1, 50, 71), (3, 50, 71), (1, 64, 64)], ids=["grey", "colour", "whole blocks"]
+)
+def test_two_pictures_go_through_video_as_each_alone(size: tuple[int, int, int]) -> None:
+    rng = np.random.default_rng(1)
+    undamaged_CHW = rng.random(size, np.float32)
+    damaged_CHW = undamaged_CHW.copy()
+    damaged_CHW[:, 10:13, 20:60], damaged_CHW[:, -1, -1] = 1, 0
+    channels, height, width = size
+    process = Transfer(coarsest=1).begin(Setting(Size(height, width, channels), 4, OWN))
+    for _ in range(3):
+        video = process.next().on_film
+        assert video is not None
+        pairs = zip(video.of_both(undamaged_CHW, damaged_CHW), (undamaged_CHW, damaged_CHW), strict=True)
+        assert all(np.array_equal(out_CHW, video(given_CHW)) for out_CHW, given_CHW in pairs)
+        assert not np.array_equal(*video.of_both(undamaged_CHW, damaged_CHW))
 
 
 def test_coarser_compression_keeps_less() -> None:
