@@ -76,7 +76,7 @@ def _restored(options: argparse.Namespace) -> list["ReelOutcome"]:
             outcomes: list[ReelOutcome] = restore_archive(
                 options.sources,
                 request.vault,
-                request.restorer,
+                request.pinned,
                 request.mode,
                 request.shots,
                 options.rate,
@@ -261,7 +261,7 @@ def _parser() -> argparse.ArgumentParser:
             "--restorer",
             metavar="NAME",
             default="default",
-            help="default, classical, none, or the directory of a weight bundle (see import-weights)",
+            help="default, classical, none, a weight bundle's directory, or models:/answerprint@champion",
         )
         sub.add_argument(
             "--mode",

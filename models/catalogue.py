@@ -16,9 +16,6 @@ NAMES = ("default", "classical", "none")
 UNTRAINED = ("rtn", "rtn-paper", "reweave", "reweave-small", "reweave-large")
 """Networks that there are no weights of here; listed, because naming them would import torch."""
 
-_REGISTRY = "models:/"
-_INSTEAD = "name classical, or the directory of a weight bundle"
-
 
 def resolved(name: str) -> str:
     """The restorer behind a name, by a name that holds in any working directory: `default` is what it is in
@@ -28,8 +25,6 @@ def resolved(name: str) -> str:
     """
     if name in NAMES:
         return DEFAULT if name == "default" else name
-    if name.startswith(_REGISTRY):
-        raise UnknownRestorer(f"{name}: no model registry is set up; {_INSTEAD}")
     if "://" in name:
         raise UnknownRestorer(f"{name}: bundles are read from local directories; copy it and name the copy")
     path = Path(os.path.abspath(os.path.expanduser(name)))

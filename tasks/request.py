@@ -14,6 +14,8 @@ from models.errors import UnknownRestorer, WeightsError
 from models.neural.settings import Use, Whole, budget_bytes
 from storage.filesystem import absolute, is_local
 from storage.sequence import is_sequence
+from tasks.mlflow_engine import RegistryError
+from tasks.registry import Registry, is_registered_name
 
 Mode = Literal["preservation", "presentation"]
 MaskUse = Literal["add", "replace"]
@@ -29,8 +31,8 @@ class RestoreRequest:
 
     vault: str
     restorer: str = "default"
-    """`default`, `classical`, `none` (conserves the film and changes nothing), or the directory of a weight
-    bundle.
+    """`default`, `classical`, `none` (conserves the film and changes nothing), the directory of a weight
+    bundle, or a registered model, like `models:/answerprint@champion`, of which it becomes the directory.
     """
     mode: Mode = "preservation"
     """`preservation`: only damage changes. `presentation`: stabilised and deflickered too; every pixel may
@@ -56,6 +58,8 @@ class RestoreRequest:
     """How networks are used; this machine's memory decides."""
     title: str = field(init=False, default="")
     """The restorer as records call it: a path means nothing elsewhere."""
+    pinned: str = field(init=False, default="")
+    """The restorer by a name that will always stand for the same: of an alias, the version that had it."""
 
     def __post_init__(self) -> None:
         if not self.vault.strip():
@@ -63,11 +67,10 @@ class RestoreRequest:
         # Workers and later runs may stand elsewhere, and `default` may become another restorer.
         object.__setattr__(self, "vault", absolute(self.vault))
         try:
-            object.__setattr__(self, "restorer", resolved(self.restorer))
-            object.__setattr__(self, "title", title(self.restorer))
+            self._settle_restorer()
             object.__setattr__(self, "use", Use(self.whole_frame, _budget()))
             load_restorer(self.restorer, self.use)  # settings that cannot be are told before any work
-        except (UnknownRestorer, WeightsError) as error:
+        except (UnknownRestorer, WeightsError, RegistryError) as error:
             raise RequestError(f"--restorer {error}") from error
         if self.mode not in ("preservation", "presentation"):
             raise RequestError(f"--mode {self.mode}: choose preservation or presentation")
@@ -94,6 +97,18 @@ class RestoreRequest:
         for option, named in (("--shots", self.shots), ("--mask", self.mask)):
             if named and count > 1:
                 raise RequestError(f"{option} is for one reel and {count} were named; run them one by one")
+
+    def _settle_restorer(self) -> None:
+        """Once for a whole run: an alias may move while it lasts."""
+        if is_registered_name(self.restorer):
+            registry = Registry()
+            version = registry.version(self.restorer)
+            known = str(registry.fetch(version)), version.title, version.name
+        else:
+            name = resolved(self.restorer)
+            known = name, title(name), name
+        for field_name, value in zip(("restorer", "title", "pinned"), known, strict=True):
+            object.__setattr__(self, field_name, value)
 
     def _settle_mask(self) -> None:
         if self.mask_use not in ("add", "replace"):

@@ -12,10 +12,10 @@ EAGER = {"sure": 0.0102, "edge": 0.0101, "doubt": 1.0, "error": 1.0, "largest_sh
 """Settings by which a network that never saw damage finds some."""
 
 
-def untrained(architecture: Architecture) -> "RTN | Reweave":
+def untrained(architecture: Architecture, seed: int = 3) -> "RTN | Reweave":
     """The network with random weights, the same each time."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(3)
+        torch.manual_seed(seed)
         if architecture == "rtn":
             return RTN.from_config("rtn-paper").eval()
         return Reweave.from_config("reweave-small").eval()

@@ -62,7 +62,7 @@ def test_a_bundle_may_be_called_what_an_untrained_network_is(
     [
         pytest.param("x", None, "choose one of default, classical, none", id="unknown"),
         pytest.param("", None, "choose one of", id="nothing"),
-        pytest.param("models:/dirt@champion", None, "no model registry is set up", id="registry"),
+        pytest.param("models:/dirt@champion", None, "names no model here; write", id="registry"),
         pytest.param("s3://weights/b", None, "copy it", id="elsewhere"),
         pytest.param("./none", None, "no such directory", id="missing"),
         pytest.param("b/config.json", None, "import-weights b/config.json", id="a file"),

@@ -23,7 +23,7 @@ ENGINES = {
     "prefect": {"tasks/steps.py", "tasks/corpus_steps.py", "flows/"},
     "dask": {"tasks/dask_engine.py"},
     "distributed": {"tasks/dask_engine.py"},
-    "mlflow": {"tasks/registry.py"},
+    "mlflow": {"tasks/mlflow_engine.py"},
 }
 """Who may import it: modules, or a folder."""
 HIDDEN = {"__import__", "import_module"}

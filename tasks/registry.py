@@ -1,0 +1,204 @@
+"""The registry of models: versions of restorers, which one is the champion, and the way back.
+
+A version is a weight bundle, `config.json` and `model.safetensors`, and its card: nothing in it can run.
+"""
+
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from operator import methodcaller
+from pathlib import Path
+from typing import Any
+
+from models.errors import WeightsError
+from models.weights import CONFIG, WEIGHTS, check_weights, read_bundle
+from tasks.mlflow_engine import RegistryError, Server, Tracked, home
+
+MODEL = "answerprint"
+CHAMPION, CHALLENGER = "champion", "challenger"
+CARD = "card.md"
+_SCHEME = "models:/"
+_NAMED = re.compile(rf"{_SCHEME}{MODEL}(?:/(?P<number>[1-9][0-9]*)|@(?P<alias>[a-z][a-z0-9_-]*))")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_BUNDLE = "bundle"
+_MOST = 1000
+_BEFORE, _NOBODY = "champion_before", "nobody"
+_DESCRIPTION = "Restorers of damaged film: weight bundles, in which nothing can run."
+
+
+@dataclass(frozen=True)
+class Version:
+    """One registered model."""
+
+    number: int
+    sha256: str
+    """Of its weights."""
+    run_id: str
+    source: str
+    """Where MLflow keeps its bundle."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    made: str = ""
+    """When it was registered: UTC, ISO 8601."""
+
+    @property
+    def name(self) -> str:
+        """By which it can be asked for, for good."""
+        return f"{_SCHEME}{MODEL}/{self.number}"
+
+    @property
+    def title(self) -> str:
+        """For people and records."""
+        return f"{MODEL} version {self.number} ({self.sha256[:16]})"
+
+
+def is_registered_name(name: str) -> bool:
+    """Whether a restorer's name asks for the registry."""
+    return name.startswith(_SCHEME)
+
+
+class Registry:
+    """The versions at one address."""
+
+    def __init__(self, server: Server | None = None) -> None:
+        self.server = server or Server()
+
+    def register(self, run: Tracked, folder: Path, card: str, tags: Mapping[str, str]) -> Version:
+        """A bundle as a new version, with its card; it has no alias yet. Raises RegistryError,
+        WeightsError."""
+        bundle = read_bundle(folder)
+        check_weights(bundle)
+        with tempfile.TemporaryDirectory() as place:
+            written = Path(place, CARD)
+            written.write_text(card, encoding="utf-8")
+            for path in (folder / CONFIG, folder / WEIGHTS, written):
+                run.file(path, _BUNDLE)
+        self.server.ask_but(
+            "RESOURCE_ALREADY_EXISTS",
+            lambda client: client.create_registered_model(MODEL, description=_DESCRIPTION),
+        )
+        source = f"{run.artifacts}/{_BUNDLE}"
+        told = {**tags, "sha256": bundle.sha256}
+        made = self.server.ask(
+            lambda client: client.create_model_version(MODEL, source, run.run_id, told, description=card)
+        )
+        return self.version(f"{_SCHEME}{MODEL}/{made.version}")
+
+    def version(self, name: str) -> Version:
+        """That of `models:/answerprint@champion` or `models:/answerprint/3`. Raises RegistryError."""
+        parsed = _NAMED.fullmatch(name)
+        if parsed is None:
+            known = f"{_SCHEME}{MODEL}@{CHAMPION}, or {_SCHEME}{MODEL}/3 for a version"
+            raise RegistryError(f"{name}: names no model here; write {known}")
+        versions = self.versions()
+        for version in versions:
+            if parsed["alias"] in version.aliases or str(version.number) == parsed["number"]:
+                return version
+        how = "`answerprint models` lists them" if versions else "`answerprint retrain` makes the first"
+        raise RegistryError(f"{name}: no such version in {self.server.shown}; {how}")
+
+    def versions(self) -> list[Version]:
+        """All, the newest first."""
+        model = self.server.ask_but(
+            "RESOURCE_DOES_NOT_EXIST", lambda client: client.get_registered_model(MODEL)
+        )
+        if model is None:
+            return []
+        aliases: dict[str, list[str]] = {}
+        for alias, number in model.aliases.items():
+            aliases.setdefault(str(number), []).append(alias)
+        known = self.server.ask(
+            lambda client: list(client.search_model_versions(f"name = '{MODEL}'", max_results=_MOST))
+        )
+        versions = [_version(each, aliases.get(str(each.version), [])) for each in known]
+        return sorted(versions, key=lambda version: -version.number)
+
+    def champion(self) -> Version | None:
+        """None before the first."""
+        return next((version for version in self.versions() if CHAMPION in version.aliases), None)
+
+    def fetch(self, version: Version) -> Path:
+        """The directory of a version's bundle on this machine, by its digest: fetched once, checked every
+        time. Raises RegistryError, WeightsError."""
+        if not _SHA256.fullmatch(version.sha256):
+            raise RegistryError(f"{version.name}: has no digest; `answerprint retrain` registers with one")
+        folder = home() / "models" / version.sha256
+        with suppress(WeightsError):
+            check_weights(read_bundle(folder))
+            return folder
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent) as place:
+            fetched = Path(place, "fetched")
+            fetched.mkdir()
+            for name in (CONFIG, WEIGHTS, CARD):
+                self.server.download(f"{version.source}/{name}", fetched)
+            bundle = read_bundle(fetched)
+            check_weights(bundle)
+            if bundle.sha256 != version.sha256:
+                raise RegistryError(f"{version.name}: its weights are not those registered; do not use it")
+            shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):  # another process may have been quicker
+                os.rename(fetched, folder)
+        check_weights(read_bundle(folder))
+        return folder
+
+    def challenge(self, version: Version) -> None:
+        """Makes it the challenger."""
+        self._alias(CHALLENGER, version)
+
+    def tag(self, version: Version, tags: Mapping[str, str]) -> None:
+        """Writes at a version what became of it."""
+        for key, value in tags.items():
+            self.server.ask(methodcaller("set_model_version_tag", MODEL, str(version.number), key, value))
+
+    def promote(self, version: Version, why: str) -> Version | None:
+        """Makes it the champion; returns the one before. The alias moves last and at once: whoever asks gets
+        the one or the other. Raises RegistryError where it is the champion already."""
+        before = self.champion()
+        if before is not None and before.number == version.number:
+            raise RegistryError(f"{version.name}: is the {CHAMPION} already")
+        number = str(before.number) if before else _NOBODY
+        self.tag(version, {"promoted": _now(), "promoted_because": why, _BEFORE: number})
+        self._alias(CHAMPION, version)
+        return before
+
+    def rollback(self, why: str) -> tuple[Version, Version | None]:
+        """Gives the alias back to the champion before; returns who lost it and who has it now, None for
+        nobody. Raises RegistryError where there is no champion, or the one before is gone."""
+        champion = self.champion()
+        if champion is None:
+            raise RegistryError(f"registry {self.server.shown}: no {CHAMPION}, nothing to roll back")
+        number = champion.tags.get(_BEFORE, _NOBODY)
+        before = None if number == _NOBODY else self.version(f"{_SCHEME}{MODEL}/{number}")
+        self.tag(champion, {"rolled_back": _now(), "rolled_back_because": why})
+        if before is None:
+            self.server.ask(lambda client: client.delete_registered_model_alias(MODEL, CHAMPION))
+        else:
+            self._alias(CHAMPION, before)
+        return champion, before
+
+    def _alias(self, alias: str, version: Version) -> None:
+        self.server.ask(lambda client: client.set_registered_model_alias(MODEL, alias, str(version.number)))
+
+
+def _version(told: Any, aliases: Sequence[str]) -> Version:
+    made = datetime.fromtimestamp(told.creation_timestamp / 1000, UTC)
+    tags = dict(told.tags)
+    return Version(
+        int(told.version),
+        tags.get("sha256", ""),
+        told.run_id or "",
+        told.source,
+        tags,
+        tuple(sorted(aliases)),
+        made.isoformat(timespec="seconds"),
+    )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,237 @@
+"""The registry: versions that can run nothing, one champion, and the way back."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import WeightsError
+from models.weights import CONFIG, WEIGHTS, Bundle, write_bundle
+from tasks.mlflow_engine import URI, RegistryError, Server
+from tasks.registry import CARD, Registry, Version
+from tests.networks import untrained
+
+
+@pytest.fixture(autouse=True)
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv(URI, raising=False)
+    return tmp_path / "data" / "answerprint"
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry()
+
+
+def untrained_bundle(folder: Path, seed: int) -> Bundle:
+    return write_bundle(folder, untrained("reweave", seed))
+
+
+def registered(registry: Registry, folder: Path, seed: int = 0) -> Version:
+    bundle = untrained_bundle(folder / f"bundle-{seed}", seed)
+    with registry.server.begin("retrain", f"run {seed}", {"corpus": "abc"}, {"steps": 4}) as run:
+        return registry.register(run, bundle.folder, "# A card\n", {"corpus": "abc"})
+
+
+def test_nothing_is_there_at_first(registry: Registry) -> None:
+    assert registry.versions() == []
+    assert registry.champion() is None
+    with pytest.raises(RegistryError, match=r"no such version in sqlite:.*; `answerprint retrain` makes the"):
+        registry.version("models:/answerprint@champion")
+    with pytest.raises(RegistryError, match="no champion, nothing to roll back"):
+        registry.rollback("by hand")
+
+
+def test_a_version_is_what_was_registered_and_nothing_in_it_can_run(
+    registry: Registry, tmp_path: Path, at_home: Path
+) -> None:
+    version = registered(registry, tmp_path)
+    folder = registry.fetch(version)
+    assert version.name == "models:/answerprint/1"
+    assert version.tags["corpus"] == "abc"
+    assert folder == at_home / "models" / version.sha256
+    assert sorted(path.name for path in folder.iterdir()) == sorted([CARD, CONFIG, WEIGHTS])
+    assert (folder / WEIGHTS).read_bytes() == (tmp_path / "bundle-0" / WEIGHTS).read_bytes()
+    kinds = {path.suffix for path in at_home.rglob("*") if path.is_file()}
+    assert kinds == {".db", ".lock", ".json", ".safetensors", ".md"}
+
+
+def test_one_champion_at_a_time_and_the_way_back(registry: Registry, tmp_path: Path) -> None:
+    first, second, third = (registered(registry, tmp_path, seed) for seed in range(3))
+    registry.challenge(second)
+    assert registry.promote(first, "the first") is None
+    before = registry.promote(second, "better")
+    assert before is not None
+    assert before.number == 1
+    registry.promote(third, "better still")
+    champion = registry.version("models:/answerprint@champion")
+    assert (champion.number, champion.tags["champion_before"]) == (3, "2")
+    assert champion.tags["promoted_because"] == "better still"
+    assert registry.version("models:/answerprint@challenger").number == 2
+    with pytest.raises(RegistryError, match="models:/answerprint/3: is the champion already"):
+        registry.promote(third, "again")
+    lost, now = registry.rollback("smears walkers")
+    assert (lost.number, now and now.number) == (3, 2)
+    assert registry.version(third.name).tags["rolled_back_because"] == "smears walkers"
+    _, now = registry.rollback("again")
+    assert now is not None
+    assert now.number == 1
+    assert registry.rollback("and again")[1] is None
+    assert registry.champion() is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "models:/other/1",
+        "models:/answerprint",
+        "models:/answerprint/0",
+        "models:/answerprint/../1",
+        "models:/",
+    ],
+)
+def test_names_that_name_nothing(registry: Registry, name: str) -> None:
+    with pytest.raises(RegistryError, match="names no model here; write models:/answerprint@champion"):
+        registry.version(name)
+
+
+def test_what_was_spoilt_on_the_way_is_fetched_again_and_what_lies_wrong_is_refused(
+    registry: Registry, tmp_path: Path
+) -> None:
+    version = registered(registry, tmp_path)
+    folder = registry.fetch(version)
+    whole = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(whole[:-1] + b"x")
+    assert (registry.fetch(version) / WEIGHTS).read_bytes() == whole
+    kept = Path(version.source.removeprefix("file://"))
+    (kept / WEIGHTS).write_bytes(whole[:-1] + b"x")
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(WeightsError, match="damaged, or of another bundle"):
+        registry.fetch(version)
+    other = untrained_bundle(tmp_path / "other", 9)
+    for name in (CONFIG, WEIGHTS):
+        (kept / name).write_bytes((other.folder / name).read_bytes())
+    with pytest.raises(RegistryError, match="its weights are not those registered"):
+        registry.fetch(version)
+
+
+def test_a_run_can_be_read_by_strangers(registry: Registry, at_home: Path) -> None:
+    with registry.server.begin("retrain", "reweave on 12 clips", {"corpus": "c"}, {"a": {"b": 1}}) as run:
+        run.numbers(1, {"loss": 0.5})
+        run.numbers(2, {"loss": 0.25})
+        run.picture("look 2", np.zeros((4, 5, 3), np.uint8))
+    found = registry.server.ask(lambda client: client.get_run(run.run_id))
+    assert found.info.run_name == "reweave on 12 clips"
+    assert found.info.status == "FINISHED"
+    assert found.data.params == {"a.b": "1"}
+    history = registry.server.ask(lambda client: client.get_metric_history(run.run_id, "loss"))
+    assert [(each.step, each.value) for each in history] == [(1, 0.5), (2, 0.25)]
+    assert [path.name for path in at_home.rglob("*.png")] == ["look 2.png"]
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ValueError("no\nnumber"), "FAILED"), (KeyboardInterrupt(), "KILLED")]
+)
+def test_how_a_run_ended_is_told(registry: Registry, error: BaseException, status: str) -> None:
+    run = registry.server.begin("retrain", "run", {}, {})
+    with pytest.raises(type(error)), run:
+        raise error
+    found = registry.server.ask(lambda client: client.get_run(run.run_id))
+    assert found.info.status == status
+    assert found.data.tags["error"] in ("no", "KeyboardInterrupt")
+
+
+def test_two_runs_at_once_do_not_meet(registry: Registry) -> None:
+    """Two that begin on a database that is not there yet, and tell their numbers at the same time."""
+    script = (
+        "import sys; from tasks.mlflow_engine import Server\n"
+        "with Server().begin('retrain', sys.argv[1], {}, {}) as run:\n"
+        "    for step in range(30): run.numbers(step, {'loss': float(sys.argv[1])})\n"
+        "print(run.run_id, run._lost)"
+    )
+    both = [
+        subprocess.Popen([sys.executable, "-c", script, name], stdout=subprocess.PIPE, text=True)
+        for name in ("1", "2")
+    ]
+    told = [each.communicate(timeout=120)[0].split() for each in both]
+    for name, (run_id, lost) in zip(("1", "2"), told, strict=True):
+        history = registry.server.ask(lambda client, run_id=run_id: client.get_metric_history(run_id, "loss"))
+        assert {each.value for each in history} == {float(name)}
+        assert (len(history), lost) == (30, "0")
+
+
+def test_numbers_that_cannot_be_told_cost_no_training(registry: Registry) -> None:
+    run = registry.server.begin("retrain", "run", {}, {})
+    with run:
+        run.numbers(1, {"not/a\nname": 1.0})
+        run.numbers(2, {"loss": 1.0})
+    found = registry.server.ask(lambda client: client.get_run(run.run_id))
+    assert found.data.tags["untold"] == "1"
+    assert found.data.metrics == {"loss": 1.0}
+
+
+def test_a_server_that_is_away_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    server = Server("http://user:secret@127.0.0.1:9")
+    with pytest.raises(
+        RegistryError, match=r"^registry http://127\.0\.0\.1:9: does not answer; start"
+    ) as told:
+        Registry(server).versions()
+    assert "secret" not in str(told.value)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """A real MLflow server."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    place = tmp_path / "server"
+    place.mkdir()
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        port,
+        "--workers",
+        "1",
+    ]
+    command += [
+        "--backend-store-uri",
+        f"sqlite:///{place}/db",
+        "--artifacts-destination",
+        str(place / "kept"),
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "startup complete" in line.lower():
+                break
+        threading.Thread(target=process.stdout.read, daemon=True).start()
+        yield f"http://127.0.0.1:{port}"
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_the_same_on_a_server(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(URI, server)
+    registry = Registry()
+    version = registered(registry, tmp_path)
+    registry.promote(version, "the first")
+    assert registry.fetch(registry.version("models:/answerprint@champion")).name == version.sha256
+    assert json.loads((registry.fetch(version) / CONFIG).read_text())["sha256"] == version.sha256
+    assert not os.path.exists(tmp_path / "data" / "answerprint" / "mlflow.db")
