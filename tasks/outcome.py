@@ -7,7 +7,8 @@ from typing import Any, Literal
 from storage import delivery as names
 from storage.errors import VaultError
 from storage.vault import Vault
-from tasks.deliver import PAYLOAD
+from tasks.deliver import PAYLOAD, RECORD
+from tasks.ingest import IngestedReel
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,12 @@ def read_outcome(vault: Vault, source: str, key: str) -> ReelOutcome:
         return _told(vault, source, key, json.loads(vault.read(f"{key}/{PAYLOAD}/{names.SUMMARY}")))
     except (ValueError, KeyError, TypeError) as error:
         raise VaultError(f"{vault.url(key)}/{PAYLOAD}/{names.SUMMARY}: broken ({error!r})") from error
+
+
+def deliveries(vault: Vault, reel: IngestedReel) -> list[ReelOutcome]:
+    """Every delivery of a reel that stands in the vault. Raises VaultError where a record is broken."""
+    keys = [f"{reel.key}/deliver/{name}" for name in vault.folders(f"{reel.key}/deliver")]
+    return [read_outcome(vault, reel.reel.source, key) for key in keys if vault.exists(f"{key}/{RECORD}")]
 
 
 def _told(vault: Vault, source: str, key: str, summary: dict[str, Any]) -> ReelOutcome:

@@ -1,6 +1,7 @@
 """What a run would do, how long it would take and how much it would store. Changes nothing."""
 
 import os
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -12,7 +13,9 @@ from tasks.dispatch import plan_shots
 from tasks.ingest import IngestedReel, load, reel_key
 from tasks.ledger import seconds_a_megapixel
 from tasks.mask import MaskFilm, check_fit, known_mask
+from tasks.outcome import deliveries
 from tasks.request import RestoreRequest
+from tasks.restore import ShotJob
 from tasks.shots import known_shots
 from tasks.sources import find_sources
 
@@ -33,6 +36,9 @@ class ReelPlan:
     shots: int | None = None
     """None before ingest: cuts are not known yet."""
     shots_done: int = 0
+    shots_anew: tuple[int, ...] = ()
+    """Shots, counted from 1, that were delivered before and would be restored anew: the restorer, its
+    settings or this version of it is another."""
     frames_to_restore: int = 0
     seconds: int = 0
     storage_bytes: int = 0
@@ -47,6 +53,8 @@ class ReelPlan:
             work = f"{self.frames} frames, cuts not known yet"
         else:
             work = f"{self.frames} frames, {self.shots_done} of {self.shots} shots done already"
+            if self.shots_anew:
+                work += f", delivered by another restorer and to be restored anew: {listed(self.shots_anew)}"
         basis = "by this vault's ledger" if self.measured else "by figures of another machine"
         return (
             f"{self.source}: {work}; {self.frames_to_restore} frames to restore, about "
@@ -74,6 +82,7 @@ def _plan_reel(vault: Vault, request: RestoreRequest, source: str, workers: int)
     reel_id = digest[:16]
     shots: int | None = None
     done = 0
+    anew: tuple[int, ...] = ()
     if vault.exists(f"{reel_key(reel_id)}/reel.json"):
         ingested = load(vault, reel_id)
         frames = todo = ingested.reel.frame_count
@@ -86,6 +95,7 @@ def _plan_reel(vault: Vault, request: RestoreRequest, source: str, workers: int)
             ready = [there and (mask is not None or request.mask is None) for _, there in planned]
             todo = sum(job.frames for (job, _), is_done in zip(planned, ready, strict=True) if not is_done)
             shots, done = len(planned), sum(ready)
+            anew = _anew(vault, ingested, [job for job, _ in planned])
     else:
         frames, video = count_frames(source, request.rate)
         todo = frames
@@ -103,11 +113,37 @@ def _plan_reel(vault: Vault, request: RestoreRequest, source: str, workers: int)
         frames=frames,
         shots=shots,
         shots_done=done,
+        shots_anew=anew,
         frames_to_restore=todo,
         seconds=ceil(todo * a_frame_s + frames * around_s),
         storage_bytes=round(raw_bytes * _FFV1_SHARE * (_COPIES + _EXTRAS_SHARE)),
         measured=restore_s is not None and rest_s is not None,
     )
+
+
+def _anew(vault: Vault, reel: IngestedReel, jobs: Sequence[ShotJob]) -> tuple[int, ...]:
+    """The shots of which every delivery holds another output than would be made now."""
+    delivered: dict[tuple[int, int], set[str]] = defaultdict(set)
+    for outcome in deliveries(vault, reel):
+        for shot in outcome.shot_rows:
+            delivered[shot["start"], shot["end"]].add(shot["output"])
+    outputs = (delivered.get((job.start, job.end)) for job in jobs)
+    return tuple(
+        n
+        for n, (job, output) in enumerate(zip(jobs, outputs, strict=True), 1)
+        if output and job.key.rpartition("/")[2] not in output
+    )
+
+
+def listed(numbers: Sequence[int]) -> str:
+    """Numbers as people write them: 1, 4-6."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(f"{first}-{last}" if last > first else str(first) for first, last in runs)
 
 
 def _mask(vault: Vault, reel: IngestedReel, request: RestoreRequest) -> MaskFilm | None:

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from storage.errors import VaultError
 from storage.vault import Vault
-from tasks.deliver import RECORD
 from tasks.ingest import load, reel_key
-from tasks.outcome import read_outcome
+from tasks.outcome import deliveries
 from tasks.restore import RECORD as SHOT_RECORD
 
 
@@ -61,8 +60,7 @@ def _reel_status(vault: Vault, reel_id: str) -> ReelStatus:
     shots = [
         s for s in vault.folders(f"{reel.key}/shots") if vault.exists(f"{reel.key}/shots/{s}/{SHOT_RECORD}")
     ]
-    keys = [f"{reel.key}/deliver/{name}" for name in vault.folders(f"{reel.key}/deliver")]
-    outcomes = [read_outcome(vault, reel.reel.source, key) for key in keys if vault.exists(f"{key}/{RECORD}")]
+    outcomes = deliveries(vault, reel)
     return ReelStatus(
         reel_id=reel_id,
         source=reel.reel.source,

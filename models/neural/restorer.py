@@ -24,6 +24,7 @@ Mask = NDArray[np.bool_]
 
 if TYPE_CHECKING:
     from models.neural.compute import Compute
+    from models.neural.sight import Sight
     from models.neural.way import Way
 
 VERSION = "1"
@@ -66,22 +67,11 @@ class NeuralRestorer:
         Raises WeightsError where the bundle's weights cannot be loaded.
         """
         from models.neural.composite import Compositor, findings
-        from models.neural.sight import padded_size, sights
-        from models.neural.stream import Plan, Stream
 
         way = self._way(footage.colour)
-        height, width = footage.height, footage.width
-        plan = Plan.fitting(*padded_size(height, width), way.cost, self._use.budget_bytes)
         compositor = Compositor(way, footage.colour, self._settings, self._use.whole)
-        stream = Stream(way, plan)
         alone = footage.given is not None and footage.given.use == "replace"
-        for sight, prepared, padded_KHW in stream.answers(sights(footage, self._flow())):
-            answer_KHW = padded_KHW[:, :height, :width]
-            if not np.isfinite(answer_KHW).all():
-                raise ArithmeticError(
-                    f"the network's answer to frame {sight.first_frame} of the shot holds no numbers; "
-                    f"{self.device} may be too coarse for these weights: try precision fp32"
-                )
+        for sight, prepared, answer_KHW in self._answers(footage, way):
             found = findings(answer_KHW, sight.here.given_HW, alone, self._settings)
             patch = compositor.patch(sight, prepared, answer_KHW, found)
             for shown in sight.here.copies:
@@ -91,6 +81,29 @@ class NeuralRestorer:
                     whole_CHW = compositor.whole_frame(sight, prepared, answer_KHW, repair)
                     repair = replace(repair, whole_CHW=whole_CHW)
                 yield repair
+
+    def answers(self, footage: Footage) -> "Iterator[tuple[Sight, NDArray[np.float32]]]":
+        """What the network says of each distinct frame before anything is made of it: answer_KHW, K as in
+        `models.neural.way`. Raises as `restore`."""
+        for sight, _, answer_KHW in self._answers(footage, self._way(footage.colour)):
+            yield sight, answer_KHW
+
+    def _answers(
+        self, footage: Footage, way: "Way[Any, Any]"
+    ) -> "Iterator[tuple[Sight, Any, NDArray[np.float32]]]":
+        from models.neural.sight import padded_size, sights
+        from models.neural.stream import Plan, Stream
+
+        height, width = footage.height, footage.width
+        plan = Plan.fitting(*padded_size(height, width), way.cost, self._use.budget_bytes)
+        for sight, prepared, padded_KHW in Stream(way, plan).answers(sights(footage, self._flow())):
+            answer_KHW = padded_KHW[:, :height, :width]
+            if not np.isfinite(answer_KHW).all():
+                raise ArithmeticError(
+                    f"the network's answer to frame {sight.first_frame} of the shot holds no numbers; "
+                    f"{self.device} may be too coarse for these weights: try precision fp32"
+                )
+            yield sight, prepared, answer_KHW
 
     def _flow(self) -> FlowEstimator:
         device = self._compute.device.type
