@@ -9,13 +9,11 @@ from typing import Literal
 
 import psutil
 
-from models.catalogue import has_weights, load_restorer, resolved, title
-from models.errors import UnknownRestorer, WeightsError
+from models.catalogue import has_weights, load_restorer
 from models.neural.settings import Use, Whole, budget_bytes
 from storage.filesystem import absolute, is_local
 from storage.sequence import is_sequence
-from tasks.mlflow_engine import RegistryError
-from tasks.registry import Registry, is_registered_name
+from tasks.restorers import UNUSABLE, named
 
 Mode = Literal["preservation", "presentation"]
 MaskUse = Literal["add", "replace"]
@@ -67,10 +65,14 @@ class RestoreRequest:
         # Workers and later runs may stand elsewhere, and `default` may become another restorer.
         object.__setattr__(self, "vault", absolute(self.vault))
         try:
-            self._settle_restorer()
+            # Once for a whole run: an alias may move while it lasts.
+            known = named(self.restorer)
+            object.__setattr__(self, "restorer", known.name)
+            object.__setattr__(self, "title", known.title)
+            object.__setattr__(self, "pinned", known.pinned)
             object.__setattr__(self, "use", Use(self.whole_frame, _budget()))
             load_restorer(self.restorer, self.use)  # settings that cannot be are told before any work
-        except (UnknownRestorer, WeightsError, RegistryError) as error:
+        except UNUSABLE as error:
             raise RequestError(f"--restorer {error}") from error
         if self.mode not in ("preservation", "presentation"):
             raise RequestError(f"--mode {self.mode}: choose preservation or presentation")
@@ -94,21 +96,9 @@ class RestoreRequest:
 
     def check_reels(self, count: int) -> None:
         """Raises RequestError where what is for one reel was given for several."""
-        for option, named in (("--shots", self.shots), ("--mask", self.mask)):
-            if named and count > 1:
+        for option, given in (("--shots", self.shots), ("--mask", self.mask)):
+            if given and count > 1:
                 raise RequestError(f"{option} is for one reel and {count} were named; run them one by one")
-
-    def _settle_restorer(self) -> None:
-        """Once for a whole run: an alias may move while it lasts."""
-        if is_registered_name(self.restorer):
-            registry = Registry()
-            version = registry.version(self.restorer)
-            known = str(registry.fetch(version)), version.title, version.name
-        else:
-            name = resolved(self.restorer)
-            known = name, title(name), name
-        for field_name, value in zip(("restorer", "title", "pinned"), known, strict=True):
-            object.__setattr__(self, field_name, value)
 
     def _settle_mask(self) -> None:
         if self.mask_use not in ("add", "replace"):
