@@ -39,7 +39,8 @@ _MODULES = (
 )
 _SHOTS = 4
 _SHOWN = 2
-"""Clips of each part that the gallery shows: the first ones, whatever came of them."""
+"""Clips of each part that the gallery shows, without the film as it is: the first ones, whatever came of
+them."""
 
 Sums = dict[str, dict[str, Tally]]
 """By restorer and slice."""
@@ -171,17 +172,18 @@ def _exhibit(known: KnownClip, planned: SetClip, frames: Sequence[tuple[str, Rep
     told = f"{planned.film}, clip {planned.row['clip']}, frame {frame}"
     part = f"lookalike {planned.lookalike}" if planned.lookalike else planned.part
     truth = known.undamaged(frame), known.damage(frame)
-    return exhibit(part, told, known.damaged(frame), known.footage.colour, truth, frames)
+    return exhibit(part, told, known.damaged(frame), known.footage.colour, truth, frames[1:])
 
 
 def _restored_reel(
     source: str, part: str, request: EvaluationRequest, compared: Sequence[Rival], sums: Sums
 ) -> list[Exhibit]:
-    """Adds to the sums; shows the middle frame of the middle shot."""
-    sample = Sample(frames=-(-request.reel_frames // _SHOTS), shots=min(_SHOTS, request.reel_frames))
-    shots = list(shots_of(source, sample))
+    """Adds to the sums; shows the middle frame of the middle shot. Where few shots are found, more of each
+    is looked at."""
+    shots = list(shots_of(source, Sample(frames=request.reel_frames, shots=_SHOTS)))
+    each = max(1, request.reel_frames // max(1, len(shots)))
     exhibits = []
-    for n, shot in enumerate(shots):
+    for n, shot in enumerate(whole[:each] for whole in shots):
         real, middle, frames = UnknownShot(held(shot)), len(shot) // 2, []
         for rival in compared:
             repairs = rival.restored(real.footage)
@@ -189,7 +191,7 @@ def _restored_reel(
             frames.append((rival.title, repairs[middle]))
         if n == len(shots) // 2:
             told = f"shot {n + 1} of {len(shots)} looked at, frame {middle} of it"
-            exhibits.append(exhibit(part, told, shot[middle], "grey", None, frames))
+            exhibits.append(exhibit(part, told, shot[middle], "grey", None, frames[1:]))
     return exhibits
 
 

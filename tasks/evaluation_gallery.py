@@ -52,11 +52,18 @@ def exhibit(
     """Around the damage, or the middle. truth: the undamaged frame and its damage, where they are known;
     then marks are green where damage was found, blue where it was missed, red where there was none, else
     yellow. repairs: by the titles of the restorers."""
-    cut = _cut(truth[1] if truth else np.zeros(damaged_CHW.shape[1:], bool))
-    pictures = [] if truth is None else [_shown("undamaged", _seen(truth[0], colour)[cut])]
-    pictures.append(_shown("damaged" if truth else "as it is", _seen(damaged_CHW, colour)[cut]))
+    seen = _seen(damaged_CHW, colour)
+    if truth is None:
+        cut = _cut(np.zeros(damaged_CHW.shape[1:], bool))
+        pictures = [_shown("as it is", seen[cut])]
+    else:
+        undamaged_CHW, damage_HW = truth
+        cut = _cut(damage_HW)
+        pictures = [_shown("undamaged", _seen(undamaged_CHW, colour)[cut]), _shown("damaged", seen[cut])]
+        if damage_HW.any():
+            pictures.append(_shown("damage", _marks(seen, np.zeros_like(damage_HW), damage_HW)[cut]))
     for title, repair in repairs:
-        marks = _marks(_seen(damaged_CHW, colour), repair.mask_HW, truth[1] if truth else None)
+        marks = _marks(seen, repair.mask_HW, truth[1] if truth else None)
         pictures.append(_shown(title, _seen(repair.planes_CHW, colour)[cut]))
         pictures.append(_shown(f"{title}: mask", marks[cut]))
     return Exhibit(part, told, tuple(pictures))

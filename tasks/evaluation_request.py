@@ -13,6 +13,7 @@ UNDAMAGED_RECIPE = "medium"
 """The age of clips without damage."""
 _TAKEN = (*LAYERS, CLEAN, IN_SCENE)
 _PREFIXES = ("lookalike ", "film ", "real ")
+_MOST_REEL_FRAMES = 240  # of all four shots some 700 MB are held
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,13 @@ class EvaluationRequest:
     """Recipes of ours, or .json files; every clip of them is damaged."""
     split: Split = "test"
     clips: int = 24
-    """Of each recipe, of the clean ones, and of those with look-alikes, spread over the films of the split."""
+    """Of each recipe, as many clean ones and as many with look-alikes, spread over the films of the split."""
     frames: int = 0
     """Of a clip; 0 takes as many as the corpus' clips have."""
     reels: tuple[str, ...] = ()
     """Real films: files, sequences, directories or lists."""
     reel_frames: int = 48
-    """Most frames of a reel, in up to four shots."""
+    """Most frames of a reel, at most 240: the start of up to four shots."""
     seed: int = 7
     """Decides which clips, and their damage; not negative."""
 
@@ -47,8 +48,8 @@ class EvaluationRequest:
             raise RequestError(f"{self.clips} clips: at least 1")
         if self.frames < 0:
             raise RequestError(f"{self.frames} frames: at least 1, or 0 for as many as clips have")
-        if self.reel_frames < 1:
-            raise RequestError(f"{self.reel_frames} frames of a reel: at least 1")
+        if not 1 <= self.reel_frames <= _MOST_REEL_FRAMES:
+            raise RequestError(f"{self.reel_frames} frames of a reel: 1 to {_MOST_REEL_FRAMES}")
         if not 0 <= self.seed < 2**63:
             raise RequestError(f"seed {self.seed}: a whole number from 0")
         names = [self.damaged(recipe).name for recipe in self.recipes]
