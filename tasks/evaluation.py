@@ -83,7 +83,8 @@ def evaluate(
 
     restorers: names as `models.catalogue.resolved` takes and gives them. progress: how many clips and reels
     are done, of how many. titles: what people are told of a restorer, by its name. Raises RequestError for
-    restorers and reels that there are not; StorageError for the corpus; WeightsError.
+    restorers and reels that there are not; StorageError for the corpus and reels that cannot be read;
+    WeightsError, and ArithmeticError where a network's answer holds no numbers.
     """
     compared = rivals(restorers, titles or {})
     reels = _reels(request)

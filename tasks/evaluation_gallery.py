@@ -53,15 +53,17 @@ def exhibit(
     then marks are green where damage was found, blue where it was missed, red where there was none, else
     yellow. repairs: by the titles of the restorers."""
     seen = _seen(damaged_CHW, colour)
-    if truth is None:
+    if truth is None or not truth[1].any():
         cut = _cut(np.zeros(damaged_CHW.shape[1:], bool))
         pictures = [_shown("as it is", seen[cut])]
     else:
         undamaged_CHW, damage_HW = truth
         cut = _cut(damage_HW)
-        pictures = [_shown("undamaged", _seen(undamaged_CHW, colour)[cut]), _shown("damaged", seen[cut])]
-        if damage_HW.any():
-            pictures.append(_shown("damage", _marks(seen, np.zeros_like(damage_HW), damage_HW)[cut]))
+        pictures = [
+            _shown("undamaged", _seen(undamaged_CHW, colour)[cut]),
+            _shown("damaged", seen[cut]),
+            _shown("damage", _marks(seen, np.zeros_like(damage_HW), damage_HW)[cut]),
+        ]
     for title, repair in repairs:
         marks = _marks(seen, repair.mask_HW, truth[1] if truth else None)
         pictures.append(_shown(title, _seen(repair.planes_CHW, colour)[cut]))

@@ -50,11 +50,12 @@ _HEAD = (
 )
 _TOLD = (
     "<p>One set of clips, made old anew with known damage, and reels whose truth nobody knows; every "
-    "restorer was given the same. The first row of each table is the film as it is. PSNR and SSIM are against the "
-    "undamaged old film, its grain and flicker included. Precision, recall, F1 and harm (the share of all "
-    "pixels that were replaced away from damage) count every damaged pixel, be it ever so faint; with 2 px, "
-    "what lies that near to damage counts as right. Warping and flicker are along the undamaged film's "
-    "motion and are to be read beside the film's own. A dash: nothing to measure, or not a pixel changed.</p>"
+    "restorer was given the same. The first row of each table is the film as it is. PSNR and SSIM are "
+    "against the undamaged old film, its grain and flicker included. Precision, recall, F1 and harm (the "
+    "share of all pixels that were replaced away from damage) count every damaged pixel, be it ever so "
+    "faint; with 2 px, what was replaced that near to damage counts as right. Warping and flicker are along "
+    "the undamaged film's motion, a reel's along its own, and are to be read beside the film's own. A dash: "
+    "nothing to measure, or not a pixel changed.</p>"
 )
 _KEY = (
     "<p>Marks: green damage found, blue missed, red touched where nothing was; yellow where the truth is not "

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 _WIDTH, _HEIGHT, _FOOT = 420, 130, 18
 _NAMES, _BARS, _VALUES = 220, 420, 60  # of a bar plot, left to right
 _BAR, _BETWEEN = 11, 8
+_NAME_SIGNS = 34  # of 12 px, in the width that names have
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,11 @@ def bars_svg(groups: Sequence[str], sides: Sequence[Bars]) -> str:
 
 def _group(name: str, top: int, bars: Sequence[tuple[Bars, float | None]], zero: float, scale: float) -> str:
     middle = top + len(bars) * _BAR / 2 + 4
-    drawn = f'<text x="0" y="{middle:.0f}" font-size="12" fill="#ddd">{escape(name)}</text>'
+    short = name if len(name) <= _NAME_SIGNS else f"{name[: _NAME_SIGNS - 1]}\u2026"
+    drawn = (
+        f'<text x="0" y="{middle:.0f}" font-size="12" fill="#ddd">{escape(short)}'
+        f"<title>{escape(name)}</title></text>"
+    )
     for n, (side, value) in enumerate(bars):
         if value is None:
             continue
