@@ -1,4 +1,4 @@
-"""Histograms as inline SVG, for pages that carry all they show."""
+"""Histograms and bars as inline SVG, for pages that carry all they show."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WIDTH, _HEIGHT, _FOOT = 420, 130, 18
+_NAMES, _BARS, _VALUES = 220, 420, 60  # of a bar plot, left to right
+_BAR, _BETWEEN = 11, 8
+_NAME_SIGNS = 34  # of 12 px, in the width that names have
 
 
 @dataclass(frozen=True)
@@ -59,3 +62,52 @@ def _axis(edges: NDArray[np.float64], log: bool) -> str:
         f"{value:.3g}</text>"
         for place, value, anchor in zip(np.linspace(0, _WIDTH, 5), values, anchors, strict=True)
     )
+
+
+@dataclass(frozen=True)
+class Bars:
+    """One side's values, a group each."""
+
+    name: str
+    colour: str
+    """A CSS colour."""
+    values: Sequence[float | None]
+    """None leaves its place empty."""
+
+
+def bars_svg(groups: Sequence[str], sides: Sequence[Bars]) -> str:
+    """Lying bars, a group below the other, the sides of each together. All to one scale that holds 0."""
+    known = [value for side in sides for value in side.values if value is not None]
+    low, high = min([0.0, *known]), max([0.0, *known])
+    scale = _BARS / ((high - low) or 1.0)
+    zero = _NAMES - low * scale
+    step = len(sides) * _BAR + _BETWEEN
+    drawn = "".join(
+        _group(name, n * step, [(side, side.values[n]) for side in sides], zero, scale)
+        for n, name in enumerate(groups)
+    )
+    width, height = _NAMES + _BARS + _VALUES, len(groups) * step
+    return (
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}">{drawn}'
+        f'<line x1="{zero:.1f}" x2="{zero:.1f}" y1="0" y2="{height}" stroke="#555"/></svg>'
+    )
+
+
+def _group(name: str, top: int, bars: Sequence[tuple[Bars, float | None]], zero: float, scale: float) -> str:
+    middle = top + len(bars) * _BAR / 2 + 4
+    short = name if len(name) <= _NAME_SIGNS else f"{name[: _NAME_SIGNS - 1]}\u2026"
+    drawn = (
+        f'<text x="0" y="{middle:.0f}" font-size="12" fill="#ddd">{escape(short)}'
+        f"<title>{escape(name)}</title></text>"
+    )
+    for n, (side, value) in enumerate(bars):
+        if value is None:
+            continue
+        left, right = sorted((zero, zero + value * scale))
+        y = top + n * _BAR
+        drawn += (
+            f'<rect x="{left:.1f}" y="{y}" width="{right - left:.1f}" height="{_BAR - 2}" '
+            f'fill="{escape(side.colour)}"><title>{escape(side.name)}: {value:.4g}</title></rect>'
+            f'<text x="{right + 4:.1f}" y="{y + 8}" font-size="9" fill="#999">{value:.3g}</text>'
+        )
+    return drawn

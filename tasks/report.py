@@ -1,11 +1,11 @@
 """The treatment report: one page, readable without anything else. Everything from the film is escaped."""
 
-from collections.abc import Iterable, Sequence
-from html import escape
+from collections.abc import Sequence
 from typing import Any
 
 from storage.delivery import SHEETS
 from storage.reel import Reel
+from tasks.page import page, table
 from tasks.review import ReviewItem
 from tasks.sheets import sheet_name
 
@@ -46,16 +46,15 @@ def report_html(reel: Reel, summary: dict[str, Any], items: Sequence[ReviewItem]
         f'<h2>Shot {s["shot"]}</h2><img src="{SHEETS}/{sheet_name(s["shot"])}" alt="before, after, repaired">'
         for s in summary["shots"]
     )
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(reel.name)}</title>'
-        f"<style>{_STYLE}</style><h1>{escape(reel.name)}</h1>"
-        + _table((), facts.items())
+    return page(
+        reel.name,
+        table((), facts.items())
         + "<h2>To be looked at</h2>"
-        + (_table(("shot", "frames", "reason", "detail"), review) if items else "<p>Nothing.</p>")
+        + (table(("shot", "frames", "reason", "detail"), review) if items else "<p>Nothing.</p>")
         + "<h2>Shots</h2>"
-        + _table(("shot", "frames", "kind", "changed", "confidence", "failure"), shots)
-        + sheets
-        + "</html>\n"
+        + table(("shot", "frames", "kind", "changed", "confidence", "failure"), shots)
+        + sheets,
+        _STYLE,
     )
 
 
@@ -66,11 +65,3 @@ def _mask_told(mask: dict[str, Any] | None) -> str:
         "added to the restorer's findings" if mask["use"] == "add" else "in place of the restorer's findings"
     )
     return f"{mask['film']} (sha256 {mask['sha256']}), {use}, damage {'dark' if mask['dark'] else 'light'}"
-
-
-def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
-    header = "".join(f"<th>{escape(name)}</th>" for name in head)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    return f"<table>{'<tr>' + header + '</tr>' if header else ''}{body}</table>"

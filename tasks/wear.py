@@ -54,13 +54,13 @@ def spread_over(things: Sequence[Thing], most: int) -> list[Thing]:
 
 def measure_reel(source: str, sample: Sample) -> Wear:
     """The wear of a reel's shots, as cuts are detected. Raises SourceError where it cannot be read."""
-    return sum((measure_wear(_held(shot)) for shot in _shots(source, sample)), Wear())
+    return sum((measure_wear(held(shot)) for shot in shots_of(source, sample)), Wear())
 
 
 def measure_aged(source: str, recipe: Recipe, seed: int, sample: Sample) -> Wear:
     """The wear of clean footage made old now, shot by shot. Raises SourceError."""
-    shots = enumerate(_shots(source, sample))
-    return sum((measure_wear(_held(_aged(shot, recipe, seed + n))) for n, shot in shots), Wear())
+    shots = enumerate(shots_of(source, sample))
+    return sum((measure_wear(held(_aged(shot, recipe, seed + n))) for n, shot in shots), Wear())
 
 
 def measure_clips(damaged: Iterable[NDArray[np.uint8]], sample: Sample) -> Wear:
@@ -70,12 +70,15 @@ def measure_clips(damaged: Iterable[NDArray[np.uint8]], sample: Sample) -> Wear:
         colour: Colour = "grey" if clip_TCHW.shape[1] == 1 else "rgb"
         lights = (luma(frame.astype(np.float32) / np.float32(255), colour) for frame in clip_TCHW)
         shot = [_sized(light_HW, sample.rows) for light_HW in islice(lights, sample.frames)]
-        wear += measure_wear(_held(shot))
+        wear += measure_wear(held(shot))
     return wear
 
 
-def _shots(source: str, sample: Sample) -> Iterator[list[Planes]]:
-    """Up to so many frames of up to so many shots: the start of each."""
+def shots_of(source: str, sample: Sample) -> Iterator[list[Planes]]:
+    """Up to so many frames of up to so many shots of a reel: the start of each, planes (1, H, W).
+
+    Raises SourceError where it cannot be read.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, LOOKS)
         with LooksWriter(path) as looks:
@@ -114,6 +117,7 @@ def _aged(shot: list[Planes], recipe: Recipe, seed: int) -> list[Planes]:
     return [np.rint(planes_CHW * 255).astype(np.float32) / np.float32(255) for planes_CHW in old]
 
 
-def _held(shot: list[Planes]) -> Footage:
+def held(shot: list[Planes]) -> Footage:
+    """A shot of lightness that is in memory, as footage."""
     height, width = shot[0].shape[1:]
     return Footage(lambda: iter(shot), len(shot), height, width, "grey")

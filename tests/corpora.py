@@ -29,13 +29,13 @@ def make_clip(seed, frames=10, channels=1, height=40, width=48, faded=True):
     return Clip(clean, target, undamaged, damaged, masks)
 
 
-def make_row(clip, seed, split="train"):
+def make_row(clip, seed, split="train", source="films/a.mkv"):
     frames, channels, height, width = clip.damaged_TCHW.shape
     facts = {
         "clip": f"{seed:016x}",
         "split": split,
-        "film": "f" * 64,
-        "source": "films/a.mkv",
+        "film": "f" * 64 if source == "films/a.mkv" else hashlib.sha256(source.encode()).hexdigest(),
+        "source": source,
         "start_frame": 100 * seed,
         "step": -1,
         "frames": frames,
@@ -58,13 +58,18 @@ def make_row(clip, seed, split="train"):
     return {**facts, **encode_clip(clip)}
 
 
-def write_corpus(root: Path, clips, per_shard=3, splits=("train",)):
+def write_corpus(root: Path, clips, per_shard=3, splits=("train",), sources=("films/a.mkv",)):
     """The clips in shards, a rejected one in the manifest."""
     told = []
     for start in range(0, len(clips), per_shard):
         name = f"shard-{start // per_shard:05d}.parquet"
         rows = [
-            make_row(clip, start + n, splits[(start + n) % len(splits)])
+            make_row(
+                clip,
+                start + n,
+                splits[(start + n) % len(splits)],
+                sources[(start + n) % len(sources)],
+            )
             for n, clip in enumerate(clips[start : start + per_shard])
         ]
         write_shard(root / name, rows)
