@@ -1,4 +1,4 @@
-"""The one module that touches Ray: a pool of workers that each hold a loaded restorer.
+"""Ray, and on it a pool of workers that each hold a loaded restorer.
 
 Ray's own ActorPool hands jobs to dead actors and stops at the first exception, so this is ours. One
 dispatcher thread serves every reel of a run: longest job first, one job a worker, a dead worker replaced, a
@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from storage.filesystem import first_line
 
 # Ray reads these when it is imported: no telemetry, no wrapping of workers in `uv run`, devices left alone.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -135,7 +137,7 @@ class Pool:
         try:
             import ray
 
-            self._start(ray)
+            self._owns_ray = start_ray(ray)
             resources = ray.cluster_resources()
             if resources.get("GPU", 0) < self._gpus_each:
                 self._gpus_each = 0
@@ -151,35 +153,10 @@ class Pool:
         except PoolError as error:
             self._fail(error, slots)
         except Exception as error:  # Ray's own failures have no common base
-            self._fail(PoolError(f"Ray is gone ({_first_line(error)}); run the same command again"), slots)
+            self._fail(PoolError(f"Ray is gone ({first_line(error)}); run the same command again"), slots)
         finally:
             self._fail(PoolError("the run was stopped"), slots)
             self._stop(slots)
-
-    def _start(self, ray: Any) -> None:
-        if ray.is_initialized():
-            return
-        self._owns_ray = True
-        options: dict[str, Any] = {
-            "log_to_driver": False,
-            "logging_level": "CRITICAL",
-            "configure_logging": True,
-        }
-        if not os.environ.get("RAY_ADDRESS"):
-            options |= {
-                "address": "local",
-                "include_dashboard": False,
-                "object_store_memory": _OBJECT_STORE_BYTES,
-            }
-        _check_reachable(os.environ.get("RAY_ADDRESS"))
-        try:
-            ray.init(**options)
-        except ConnectionError as error:
-            address, mode = os.environ.get("RAY_ADDRESS"), os.environ.get("RAY_AUTH_MODE", "unset")
-            raise PoolError(
-                f"no Ray cluster answers at RAY_ADDRESS={address} (RAY_AUTH_MODE={mode}; where the cluster "
-                "asks for a token, set it to token); unset RAY_ADDRESS to work on this machine alone"
-            ) from error
 
     def _start_worker(self, ray: Any, slot: _Slot) -> None:
         options = {"num_cpus": 1, "num_gpus": self._gpus_each, "max_concurrency": 2}
@@ -254,7 +231,7 @@ class Pool:
             if getattr(cause, "final", False):
                 pending.future.set_exception(cause)
             else:
-                self._failed(pending, _first_line(cause))
+                self._failed(pending, first_line(cause))
         except ray.exceptions.RayError as error:
             self._retire(ray, slot, f"its worker died ({_reason(error)})")
         else:
@@ -318,6 +295,37 @@ class _Actor:
         self._done = done
 
 
+def start_ray(ray: Any) -> bool:
+    """Whether it was started here, to be shut down again; else one was running in this process already.
+
+    On this machine, or the cluster at RAY_ADDRESS. Raises PoolError where nothing answers there.
+    """
+    if ray.is_initialized():
+        return False
+    options: dict[str, Any] = {
+        "log_to_driver": False,
+        "logging_level": "CRITICAL",
+        "configure_logging": True,
+    }
+    if not os.environ.get("RAY_ADDRESS"):
+        options |= {
+            "address": "local",
+            "include_dashboard": False,
+            "object_store_memory": _OBJECT_STORE_BYTES,
+        }
+    _check_reachable(os.environ.get("RAY_ADDRESS"))
+    try:
+        ray.init(**options)
+    except ConnectionError as error:
+        ray.shutdown()
+        address, mode = os.environ.get("RAY_ADDRESS"), os.environ.get("RAY_AUTH_MODE", "unset")
+        raise PoolError(
+            f"no Ray cluster answers at RAY_ADDRESS={address} (RAY_AUTH_MODE={mode}; where the cluster "
+            "asks for a token, set it to token); unset RAY_ADDRESS to work on this machine alone"
+        ) from error
+    return True
+
+
 def _check_reachable(address: str | None) -> None:
     """Ray itself tries for minutes. Raises PoolError where nothing listens; only host:port is tried."""
     host, _, port = (address or "").rpartition(":")
@@ -344,7 +352,3 @@ def _reason(error: BaseException) -> str:
     """Why an actor is gone: Ray puts what its start raised last, and everything else first."""
     lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     return lines[-1].strip() if "creation task" in lines[0] else lines[0]
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]

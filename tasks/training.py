@@ -1,4 +1,4 @@
-"""One training on a corpus, in this process: resumed where it stopped, ended as a weight bundle.
+"""One training on a corpus, in one process or several: resumed where it stopped, ended as a weight bundle.
 
 A folder holds it: `course.json`, what is trained how, written first; `progress.safetensors`, how far it came;
 `bundle`, its best weights so far.
@@ -17,12 +17,14 @@ import torch
 
 from models.errors import WeightsError
 from models.neural.reweave import CONFIGS, Reweave
+from models.training.company import ALONE, Company
 from models.training.course import Course, fitted, lasting
 from models.training.learner import ReweaveLearner
 from models.training.loop import Reporter, train
 from models.training.material import MARGIN_PX, Material
+from models.training.pictures import RGB
 from models.training.progress import Progress, begin, read_progress, write_progress
-from models.weights import Bundle, write_bundle
+from models.weights import Bundle, load_network, read_bundle, write_bundle
 from storage.corpus import Corpus
 from storage.filesystem import write_atomically
 from tasks.materials import Materials
@@ -55,10 +57,12 @@ class TrainingRequest:
     fresh: str = ""
     """A recipe by which the corpus' clean clips are made old anew in every epoch; empty learns from the
     damage that lies in the corpus. The frozen windows are always of that."""
+    begin: str = ""
+    """The directory of a weight bundle whose weights it begins with; empty begins at random."""
     frozen_items: int = 32
     """Windows of the corpus' val that the network is judged by."""
     workers: int = 1
-    """Processes that read ahead; 0 reads in this one."""
+    """Processes that read ahead, for each that learns; 0 reads in that one."""
     seed: int = 0
     """Decides the first weights and the order of the material."""
     course: Course = field(default_factory=lambda: Course(steps=1))
@@ -84,48 +88,97 @@ class TrainingRequest:
         return replace(stored, mode="fresh", recipe=find_recipe(self.fresh)) if self.fresh else stored
 
 
-def train_network(request: TrainingRequest, folder: Path, reporter: Reporter) -> Bundle:
+def train_network(
+    request: TrainingRequest,
+    folder: Path,
+    reporter: Reporter,
+    company: Company = ALONE,
+    device: str = "cpu",
+) -> Bundle:
     """Trains, or goes on with what the folder holds, to the end; the best weights as a bundle.
 
-    Raises StorageError for the corpus, WeightsError for a folder of another training, RequestError for a
-    budget too short, ArithmeticError where the loss is no number.
+    company: who trains together, all by the same request. Each takes its part of every batch; only the first
+    touches the folder and is heard by the reporter, and the others learn from it where they stand. How many
+    they are may change whenever the training is taken up. device: torch's name of what is computed on.
+
+    Raises StorageError for the corpus, WeightsError for a folder of another training or a bundle that cannot
+    be begun with, RequestError for a budget too short, a bundle of another network or batches that cannot be
+    split, ArithmeticError where the loss is no number.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     corpus = Corpus.open(request.corpus)
     torch.manual_seed(request.seed)
-    network = Reweave.from_config(request.network)
+    network = Reweave.from_config(request.network).to(device)
     learner = ReweaveLearner(network)
-    material, frozen = _material(request)
-    course = _course(folder, request) or _planned(request, learner, material, frozen)
-    told = {**_asked(request), "manifest": corpus.record["manifest_sha256"], "course": asdict(course)}
-    if (folder / PROGRESS).exists():
-        progress = read_progress(folder / PROGRESS, told)
-    else:
-        write_atomically(folder / COURSE, json.dumps(told, indent=2).encode())
-        progress = begin(network.state_dict())
-    feed = Feeder(material, request.batch_items, request.workers, progress.fed or None)
+    first = company.decided(lambda: _first(request, network))
+    network.load_state_dict(first.network)
+    material, frozen = _material(request, company)
+    course = company.decided(lambda: _course(folder, request)) or _planned(
+        request, learner, material, frozen, first, company
+    )
+    asked = company.decided(lambda: _asked(request))
+    told = {**asked, "manifest": corpus.record["manifest_sha256"], "course": asdict(course)}
+    progress = company.decided(lambda: _taken_up(folder, told) or first)
+    feed = Feeder(
+        material, request.batch_items, request.workers, progress.fed or None, company.rank, company.size
+    )
 
     def keep(reached: Progress) -> None:
         write_progress(folder / PROGRESS, reached, told)
 
-    progress = train(course, learner, feed, frozen, progress, reporter, keep)
+    progress = train(course, learner, feed, frozen, progress, reporter, keep, company=company)
     network.load_state_dict(progress.champion)
-    return write_bundle(folder / BUNDLE, network.eval(), origin={**told, "steps": progress.step})
+    origin = {**told, "steps": progress.step}
+    return company.decided(
+        lambda: write_bundle(folder / BUNDLE, network.eval(), origin={**origin, **_begun_from(request)})
+    )
 
 
-def _material(request: TrainingRequest) -> tuple[Materials, list[Material]]:
-    """What is learnt from, and the batches that the network is judged by, the same every time."""
+def _first(request: TrainingRequest, network: Reweave) -> Progress:
+    """Before the first step. Raises WeightsError, RequestError for a bundle that cannot be begun with."""
+    if not request.begin:
+        return begin({name: weight.cpu() for name, weight in network.state_dict().items()})
+    bundle = read_bundle(Path(request.begin))
+    if bundle.architecture != "reweave" or dict(bundle.sizes) != network.sizes():
+        raise RequestError(
+            f"{request.begin}: of another network than {request.network}; begin with weights of that one, "
+            "or name the network that they are of"
+        )
+    return begin(load_network(bundle).state_dict())
+
+
+def _begun_from(request: TrainingRequest) -> dict[str, Any]:
+    """For the bundle's origin: steps are those of the training that it was begun from, 0 where unknown."""
+    if not request.begin:
+        return {}
+    bundle = read_bundle(Path(request.begin))
+    return {"begun_from": {"sha256": bundle.sha256, "steps": bundle.origin.get("steps", 0)}}
+
+
+def _taken_up(folder: Path, told: Mapping[str, Any]) -> Progress | None:
+    """Where the folder's training stands; None where it begins, which is written down."""
+    if (folder / PROGRESS).exists():
+        return read_progress(folder / PROGRESS, told)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / COURSE, json.dumps(told, indent=2).encode())
+    return None
+
+
+def _material(request: TrainingRequest, company: Company) -> tuple[Materials, list[Material]]:
+    """What is learnt from, and the batches that the network is judged by, the same every time; none for
+    those who do not judge."""
     windows = request.windows()
     frozen = Materials(request.corpus, replace(windows, split="val", mode="stored", flips=False))
-    feed = Feeder(frozen, 1)
-    batches = list(islice(feed, request.frozen_items))
+    looked_at = request.frozen_items if company.rank == 0 else 0
+    batches = list(islice(Feeder(frozen, 1), looked_at))
     return Materials(request.corpus, windows), batches
 
 
 def _asked(request: TrainingRequest) -> dict[str, Any]:
     """What a training is known by; where its corpus lies and who reads it change nothing."""
     asked = asdict(replace(request, corpus="", workers=0))
-    del asked["course"], asked["corpus"], asked["workers"]
+    del asked["course"], asked["corpus"], asked["workers"], asked["begin"]
+    if request.begin:  # trainings of before there was a choice go on
+        asked["begin"] = read_bundle(Path(request.begin)).sha256
     return {**asked, "fresh": recipe_sha256(find_recipe(request.fresh)) if request.fresh else ""}
 
 
@@ -133,7 +186,8 @@ def _course(folder: Path, request: TrainingRequest) -> Course | None:
     """That of a training that was begun, if it was. Raises WeightsError for another one's."""
     try:
         begun = json.loads((folder / COURSE).read_bytes())
-        asked, steps = {name: begun[name] for name in _asked(request)}, int(begun["course"]["steps"])
+        steps = int(begun["course"]["steps"])
+        asked = {name: value for name, value in begun.items() if name not in ("course", "manifest")}
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -144,7 +198,12 @@ def _course(folder: Path, request: TrainingRequest) -> Course | None:
 
 
 def _planned(
-    request: TrainingRequest, learner: ReweaveLearner, material: Materials, frozen: Sequence[Material]
+    request: TrainingRequest,
+    learner: ReweaveLearner,
+    material: Materials,
+    frozen: Sequence[Material],
+    first: Progress,
+    company: Company,
 ) -> Course:
     """The course, with steps that fit the budget by a few steps and a look that are timed first."""
     if request.steps:
@@ -152,16 +211,18 @@ def _planned(
     started = time.perf_counter()
     trial = replace(request.course, steps=1 + _TIMED_STEPS, validate_steps=1 + _TIMED_STEPS)
     clock = _Clock()
-    first = begin(learner.network.state_dict())
-    feed = Feeder(material, request.batch_items, request.workers)
-    train(trial, learner, feed, frozen, deepcopy(first), clock, lambda progress: None)
+    feed = Feeder(material, request.batch_items, request.workers, rank=company.rank, size=company.size)
+    train(trial, learner, feed, frozen, deepcopy(first), clock, lambda progress: None, company=company)
     learner.network.load_state_dict(first.network)
-    left_s = request.budget_s - (time.perf_counter() - started)
-    try:
-        fit = fitted(request.course, left_s, clock.step_s, clock.look_s)
-    except ValueError as error:
-        raise RequestError(f"a budget of {request.budget_s:.0f} s: {error}") from error
-    return replace(fit, seed=request.seed)
+
+    def fit() -> Course:
+        left_s = request.budget_s - (time.perf_counter() - started)
+        try:
+            return fitted(request.course, left_s, clock.step_s, clock.look_s)
+        except ValueError as error:
+            raise RequestError(f"a budget of {request.budget_s:.0f} s: {error}") from error
+
+    return replace(company.decided(fit), seed=request.seed)
 
 
 class _Clock:
@@ -175,6 +236,9 @@ class _Clock:
         self._stepped.append(time.perf_counter())
 
     def looked(self, step: int, told: Mapping[str, float]) -> None:
+        self.look_s = time.perf_counter() - self._stepped[-1]
+
+    def pictured(self, step: int, pictures: Mapping[str, RGB]) -> None:
         self.look_s = time.perf_counter() - self._stepped[-1]
 
     @property

@@ -25,6 +25,7 @@ from storage.clipcode import Bytes, Crop
 from storage.corpus import Corpus, Shard, Stream
 from storage.errors import StorageError
 from tasks.aging import aged
+from tasks.request import RequestError
 from tasks.templates import sheets_for, with_templates
 
 Split = Literal["train", "val", "test"]
@@ -252,7 +253,8 @@ class Source(Protocol[Item]):
 
 
 class Feeder(Generic[Item]):
-    """Batches without end, the same whatever the number of workers.
+    """Batches without end, the same whatever the number of workers; or one's part of each, where several
+    processes learn together.
 
     for batch in feeder:
         ...
@@ -260,11 +262,20 @@ class Feeder(Generic[Item]):
     """
 
     def __init__(
-        self, source: Source[Item], batch_items: int, workers: int = 0, state: Mapping[str, int] | None = None
+        self,
+        source: Source[Item],
+        batch_items: int,
+        workers: int = 0,
+        state: Mapping[str, int] | None = None,
+        rank: int = 0,
+        size: int = 1,
     ) -> None:
-        """workers: processes that read ahead; 0 reads in this one. state: goes on after it. Raises
-        ValueError for the state of another order."""
+        """workers: processes that read ahead; 0 reads in this one. state: goes on after it, whatever the
+        size was. rank, size: hands out the rank-th of so many equal parts of each batch. Raises ValueError
+        for the state of another order, RequestError as `part_items`."""
         self._source, self._batch_items, self._workers = source, batch_items, workers
+        items = part_items(batch_items, size)
+        self._part = slice(rank * items, (rank + 1) * items)
         self._shuffle = Shuffle(len(source), source.config.seed)
         if state is not None:
             self._shuffle.load_state_dict(state)
@@ -275,14 +286,14 @@ class Feeder(Generic[Item]):
         return self._shuffle.epoch
 
     def state(self) -> dict[str, int]:
-        """JSON-able: all that it takes to go on after the last batch."""
+        """JSON-able: all that it takes to go on after the last batch, which counts as a whole."""
         return self._shuffle.state_dict()
 
     def __iter__(self) -> Iterator[Item]:
         """Raises StorageError where a clip cannot be read."""
         loader = DataLoader(
             cast("Dataset[Item]", self._source),
-            batch_sampler=_batches(self._shuffle, self._batch_items),
+            batch_sampler=_batches(self._shuffle, self._batch_items, self._part),
             num_workers=self._workers,
             # What was opened before a fork, and FFmpeg's threads, would hang in its child.
             multiprocessing_context=multiprocessing.get_context("spawn") if self._workers else None,
@@ -307,10 +318,19 @@ def _leave_at_once(_: int) -> None:
     atexit.register(os._exit, 0)
 
 
-def _batches(shuffle: Shuffle, items: int) -> Iterator[list[Place]]:
+def part_items(batch_items: int, size: int) -> int:
+    """Items of a batch for each of so many processes. Raises RequestError where they cannot be equal."""
+    if size < 1 or batch_items % size:
+        raise RequestError(
+            f"batches of {batch_items} cannot be split among {size} workers; take a multiple of the workers"
+        )
+    return batch_items // size
+
+
+def _batches(shuffle: Shuffle, items: int, part: slice) -> Iterator[list[Place]]:
     places = iter(shuffle)
     while True:
-        yield list(islice(places, items))
+        yield list(islice(places, items))[part]
 
 
 def _cut(stream: NDArray[Any], crop: Crop) -> NDArray[Any]:

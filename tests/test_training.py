@@ -16,7 +16,8 @@ from models.training.course import STAGES, Course, Stage, fitted
 from models.training.learner import ReweaveLearner
 from models.training.loop import judged, train
 from models.training.material import MARGIN_PX, Material, seen
-from models.training.objective import REWEAVE
+from models.training.objective import REWEAVE, Trial
+from models.training.pictures import HIT, MISSED, RGB, WRONG, compared
 from models.training.progress import Progress, begin, read_progress, write_progress
 
 SIDE, FRAMES = 32, 4
@@ -64,12 +65,16 @@ class Endless:
 class Notes:
     steps: list[float] = field(default_factory=list)
     looks: list[Mapping[str, float]] = field(default_factory=list)
+    pictures: Mapping[str, RGB] = field(default_factory=dict)
 
     def stepped(self, step: int, told: Mapping[str, float]) -> None:
         self.steps.append(told["loss"])
 
     def looked(self, step: int, told: Mapping[str, float]) -> None:
         self.looks.append(told)
+
+    def pictured(self, step: int, pictures: Mapping[str, RGB]) -> None:
+        self.pictures = pictures
 
 
 def network() -> Reweave:
@@ -118,9 +123,32 @@ def test_training_learns() -> None:
     done, notes = run(replace(COURSE, steps=60, validate_steps=20, rate=3e-3, averaged=0.9))
     assert len(notes.steps) == 60
     assert len(notes.looks) == 3
+    assert {name: each.shape for name, each in notes.pictures.items()} == {
+        "window 1": (SIDE, 4 * SIDE, 3),
+        "window 2": (SIDE, 4 * SIDE, 3),
+    }
     assert done.best_score is not None
     assert notes.looks[-1]["loss"] < 0.8 * before["loss"]
     assert notes.looks[-1]["psnr_inside"] > notes.looks[-1]["psnr_inside_before"] + 1
+
+
+def test_pictures_show_what_the_mask_found() -> None:
+    material = batch(3)
+    found = material.damage_T1HW.clone()
+    found[:, :, :, : SIDE // 2] = False
+    found[:, :, :, 0] = True
+    trial = Trial(material.undamaged_T1HW, material.undamaged_T1HW, logit_NT1HW=found.float() - 0.5)
+    first, second = compared(material, trial)
+    assert first.shape == second.shape == (SIDE, 4 * SIDE, 3)
+    undamaged, damaged, restored, overlay = np.split(first, 4, axis=1)
+    assert np.array_equal(undamaged, restored)
+    middle = FRAMES // 2
+    damage = material.damage_T1HW[0, middle, 0].numpy()
+    assert np.array_equal((damaged != undamaged).any(axis=2), damage)
+    hit = found[0, middle, 0].numpy()
+    for colour, where in ((HIT, damage & hit), (MISSED, damage & ~hit), (WRONG, ~damage & hit)):
+        assert where.any()
+        assert np.array_equal((overlay == colour).all(axis=2), where)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -9,6 +9,7 @@ import pytest
 
 from models.errors import WeightsError
 from models.training.course import Course
+from models.training.pictures import RGB
 from models.weights import load_network, read_bundle
 from tasks.request import RequestError
 from tasks.training import BUNDLE, COURSE, PROGRESS, TrainingRequest, train_network
@@ -20,6 +21,7 @@ class Notes:
         self.steps: dict[int, float] = {}
         self.looks: list[int] = []
         self.inputs: list[float] = []
+        self.pictures: Mapping[str, RGB] = {}
 
     def stepped(self, step: int, told: Mapping[str, float]) -> None:
         self.steps[step] = told["loss"]
@@ -27,6 +29,9 @@ class Notes:
     def looked(self, step: int, told: Mapping[str, float]) -> None:
         self.looks.append(step)
         self.inputs.append(told["psnr_inside_before"])
+
+    def pictured(self, step: int, pictures: Mapping[str, RGB]) -> None:
+        self.pictures = pictures
 
 
 @pytest.fixture(scope="module")

@@ -13,12 +13,17 @@ from torch import Tensor
 
 from models.metrics.detection import Detection, compare
 from models.metrics.fidelity import Fidelity, fidelity
+from models.training.company import ALONE, Company
 from models.training.course import Course
 from models.training.learner import Learner
 from models.training.material import Material
 from models.training.objective import Terms, judge
 from models.training.perceptual import Perceptual
+from models.training.pictures import RGB, compared
 from models.training.progress import Progress, State
+
+_PICTURED = 3
+"""Windows of the frozen set that a look shows."""
 
 
 class Feed(Protocol):
@@ -39,6 +44,9 @@ class Reporter(Protocol):
     def looked(self, step: int, told: Mapping[str, float]) -> None:
         """After each look at the frozen set."""
 
+    def pictured(self, step: int, pictures: Mapping[str, RGB]) -> None:
+        """After each look: the first windows of the frozen set by name, as `compared` shows them."""
+
 
 def train(
     course: Course,
@@ -49,11 +57,19 @@ def train(
     reporter: Reporter,
     keep: Callable[[Progress], None],
     perceptual: Perceptual | None = None,
+    company: Company = ALONE,
 ) -> Progress:
     """Trains from where `progress` stands to the course's end, or until it gets no better.
 
     frozen: batches that the network is judged by and never learns from. keep: is given the progress after
-    each look, and may write it down. Raises ArithmeticError where the loss is no number.
+    each look, and may write it down. company: who learns from the other parts of each batch; all begin with
+    the same progress and end with the same weights, and only the first worker uses `frozen`, `reporter` and
+    `keep` and knows the best weights. Raises ArithmeticError where the loss is no number.
+
+    What all go down is the mean of the losses of the parts, which for some terms is not the loss of the whole
+    batch: a weighted mean (pixel, spread, and temporal, where something moves out of the picture) gives each
+    part one voice, however little damage it has, and Dice is taken over a part's damage, not the batch's. So
+    another number of workers is another training, if not by much; the unweighted terms agree.
     """
     torch.set_flush_denormal(True)  # Adam's moments shrink to denormals, which processors are slow with
     network = learner.network
@@ -73,28 +89,41 @@ def train(
         with _autocast(course, material):
             trial = learner.trial(material, np.random.default_rng([course.seed, step]))
         terms = judge(course.objective_at(step), trial, perceptual)
-        loss = terms.total
-        if not torch.isfinite(loss):
-            raise ArithmeticError(f"step {step}: the loss is no number; lower the rate")
         optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
+        torch.autograd.backward(terms.total)
+        names, losses = _told(terms)
+        gradients = [weight.grad for weight in named.values() if weight.grad is not None]
+        company.mean([*gradients, losses])
+        if not torch.isfinite(losses[0]):
+            raise ArithmeticError(f"step {step}: the loss is no number; lower the rate")
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), course.longest_gradient)
         optimizer.step()
         _average(progress.averaged, network.state_dict(), course.kept_at(step))
         progress.step, progress.fed = step + 1, feed.state()
-        told = {**_told(terms), "rate": course.rate_at(step), "gradient": float(norm)}
-        reporter.stepped(progress.step, told)
+        if company.rank == 0:
+            told = dict(zip(names, losses.tolist(), strict=True))
+            reporter.stepped(progress.step, {**told, "rate": course.rate_at(step), "gradient": float(norm)})
         if progress.step % course.validate_steps == 0 or progress.step == course.steps:
-            _look(course, learner, frozen, progress, reporter)
+            progress.looks_since_best = company.decided(
+                lambda: _look(course, learner, frozen, progress, reporter)
+            )
             progress.network = network.state_dict()
             _put_down(optimizer, named, progress)
-            keep(progress)
+            if company.rank == 0:
+                keep(progress)
     return progress
 
 
 def judged(course: Course, learner: Learner, frozen: Sequence[Material], weights: State) -> dict[str, float]:
     """How weights do on batches: the last stage's loss; PSNR inside the damage before and after, F1 of the
     mask, and harm, the share of all pixels found where nothing was damaged."""
+    return _examined(course, learner, frozen, weights)[0]
+
+
+def _examined(
+    course: Course, learner: Learner, frozen: Sequence[Material], weights: State
+) -> tuple[dict[str, float], dict[str, RGB]]:
+    """As `judged`, and the pictures."""
     network = learner.network
     device = next(network.parameters()).device
     own = {name: weight.clone() for name, weight in network.state_dict().items()}
@@ -102,6 +131,7 @@ def judged(course: Course, learner: Learner, frozen: Sequence[Material], weights
     network.eval()
     objective = course.stages[-1].objective
     losses: list[float] = []
+    pictures: list[RGB] = []
     before, after, found = Fidelity(), Fidelity(), Detection()
     with torch.no_grad():
         for material in (_there(each, device) for each in frozen):
@@ -114,8 +144,10 @@ def judged(course: Course, learner: Learner, frozen: Sequence[Material], weights
             after += fidelity(_stacked(trial.restored_NTCHW), truth, damage)
             assert trial.logit_NT1HW is not None  # every network here has a mask
             found += compare(_stacked(trial.logit_NT1HW)[0] > 0, damage)
+            if len(pictures) < _PICTURED:
+                pictures += compared(material, trial)
     network.load_state_dict(own)
-    return {
+    told = {
         "loss": float(np.mean(losses)),
         "psnr_inside_before": before.psnr_inside,
         "psnr_inside": after.psnr_inside,
@@ -123,18 +155,23 @@ def judged(course: Course, learner: Learner, frozen: Sequence[Material], weights
         "mask_recall": found.recall,
         "harm": found.harm,
     }
+    shown = {f"window {number}": each for number, each in enumerate(pictures[:_PICTURED], start=1)}
+    return told, shown
 
 
 def _look(
     course: Course, learner: Learner, frozen: Sequence[Material], progress: Progress, reporter: Reporter
-) -> None:
-    told = judged(course, learner, frozen, progress.averaged)
+) -> int:
+    """Looks since the best one."""
+    told, pictures = _examined(course, learner, frozen, progress.averaged)
     reporter.looked(progress.step, told)
+    reporter.pictured(progress.step, pictures)
     if progress.best_score is None or told["loss"] < progress.best_score:
         progress.best_score, progress.looks_since_best = told["loss"], 0
         progress.best = {name: weight.clone() for name, weight in progress.averaged.items()}
     else:
         progress.looks_since_best += 1
+    return progress.looks_since_best
 
 
 def _in_vain(course: Course, progress: Progress) -> bool:
@@ -158,11 +195,10 @@ def _average(averaged: State, weights: State, kept: float) -> None:
             averaged[name].copy_(weight)
 
 
-def _told(terms: Terms) -> dict[str, float]:
-    each = {
-        f"loss_{name}": float(term.detach()) for name, term in terms._asdict().items() if term is not None
-    }
-    return {"loss": float(terms.total.detach()), **each}
+def _told(terms: Terms) -> tuple[list[str], Tensor]:
+    """The loss, then what counted in it: names and numbers."""
+    each = {f"loss_{name}": term for name, term in terms._asdict().items() if term is not None}
+    return ["loss", *each], torch.stack([terms.total, *each.values()]).detach()
 
 
 def _stacked(frames_NT1HW: Tensor) -> NDArray[np.float32]:
