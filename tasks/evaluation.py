@@ -28,6 +28,7 @@ from tasks.wear import Sample, held, shots_of
 _MODULES = (
     "aging",
     "evaluation",
+    "evaluation_gallery",
     "evaluation_judge",
     "evaluation_request",
     "evaluation_rival",

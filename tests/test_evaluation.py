@@ -119,6 +119,7 @@ def test_slices_are_sums_of_the_same_clips(evaluation: Evaluation) -> None:
     films = [scores[name] for name in evaluation.slices if name.startswith("film ")]
     layers = [scores[layer].damaged_px for layer in LAYERS]
     assert sum(film.damaged_px for film in films) == damaged > 0
+    assert [film.clips for film in films] == [3, 3], "of each recipe one, and none that is undamaged"
     assert max(layers) <= damaged <= sum(layers)
     assert scores["templates"] == Tally().told(), "no recipe of ours lays on templates"
     assert scores["contaminants"].recall is not None
@@ -222,6 +223,8 @@ def test_all_is_written_and_names_are_escaped(evaluation: Evaluation, tmp_path: 
     write_evaluation(replace(evaluation, gallery=evaluation.gallery[:1]), tmp_path)
     assert len(list((tmp_path / "gallery").iterdir())) == len(evaluation.gallery[0].pictures)
     assert evaluation_html(evaluation) == page
+    hostile = replace(evaluation.gallery[0], part="<script>", told="<script>")
+    assert "<script" not in evaluation_html(replace(evaluation, gallery=(hostile,)))
 
 
 def _none_of_these(constant: str) -> None:
