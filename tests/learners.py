@@ -19,12 +19,14 @@ T = TypeVar("T")
 class Notes:
     def __init__(self) -> None:
         self.steps: dict[int, float] = {}
+        self.heard = 0
         self.looks: list[int] = []
         self.inputs: list[float] = []
         self.pictures: Mapping[str, RGB] = {}
 
     def stepped(self, step: int, told: Mapping[str, float]) -> None:
         self.steps[step] = told["loss"]
+        self.heard += 1
 
     def looked(self, step: int, told: Mapping[str, float]) -> None:
         self.looks.append(step)
@@ -50,10 +52,10 @@ class Two:
             tensor.detach().copy_((one + other) / 2)
 
     def decided(self, decide: Callable[[], Any]) -> Any:
-        self.begun.set()
         return self._swapped(decide() if self.rank == 0 else None)[0]
 
     def _swapped(self, own: Any) -> tuple[Any, Any]:
+        self.begun.set()
         self._table[self.rank] = own
         self._barrier.wait()
         both = self._table[0], self._table[1]
