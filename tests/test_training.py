@@ -12,6 +12,7 @@ import torch
 from models.errors import WeightsError
 from models.neural.evidence import CHANNELS
 from models.neural.reweave import Reweave, ReweaveConfig
+from models.training.company import Company
 from models.training.course import STAGES, Course, Stage, fitted
 from models.training.learner import ReweaveLearner
 from models.training.loop import judged, train
@@ -19,6 +20,7 @@ from models.training.material import MARGIN_PX, Material, seen
 from models.training.objective import REWEAVE, Trial
 from models.training.pictures import HIT, MISSED, RGB, WRONG, compared
 from models.training.progress import Progress, begin, read_progress, write_progress
+from tests.learners import together
 
 SIDE, FRAMES = 32, 4
 SMALL = ReweaveConfig(channels=16, fine_channels=8, heads=2, look_blocks=1, view_blocks=1)
@@ -181,6 +183,41 @@ def test_killed_and_taken_up_it_does_what_it_would_have_done(precision: str, tmp
     for name, weight in whole.champion.items():
         assert torch.allclose(weight, again.champion[name], atol=1e-7), name
     assert again.fed == whole.fed
+
+
+def unbeatable(own: Reweave) -> Progress:
+    progress = begin(own.state_dict())
+    progress.best_score = 0.0
+    return progress
+
+
+def test_two_hold_the_same_weights_and_stop_together() -> None:
+    course = replace(COURSE, patience=1)
+    alone, heard = run(course, unbeatable(network()))
+    notes = Notes()
+
+    class Part(Endless):
+        def __init__(self, rank: int) -> None:
+            super().__init__()
+            self._rank = rank
+
+        def __iter__(self) -> Iterator[Material]:
+            for whole in super().__iter__():
+                yield Material(*(tensor[self._rank :][:1] for tensor in whole))
+
+    def learn(company: Company) -> Progress:
+        own = network()
+        feed, progress = Part(company.rank), unbeatable(own)
+        frozen = FROZEN if company.rank == 0 else ()
+        return train(
+            course, ReweaveLearner(own), feed, frozen, progress, notes, lambda each: None, company=company
+        )
+
+    first, second = together(learn)
+    assert first.step == second.step == alone.step == 3
+    assert all(torch.equal(weight, second.network[name]) for name, weight in first.network.items())
+    assert first.fed == second.fed == alone.fed
+    assert notes.steps == pytest.approx(heard.steps, rel=0.03)
 
 
 def test_it_ends_when_it_gets_no_better() -> None:

@@ -9,29 +9,11 @@ import pytest
 
 from models.errors import WeightsError
 from models.training.course import Course
-from models.training.pictures import RGB
 from models.weights import load_network, read_bundle
 from tasks.request import RequestError
 from tasks.training import BUNDLE, COURSE, PROGRESS, TrainingRequest, train_network
 from tests.corpora import make_clip, write_corpus
-
-
-class Notes:
-    def __init__(self) -> None:
-        self.steps: dict[int, float] = {}
-        self.looks: list[int] = []
-        self.inputs: list[float] = []
-        self.pictures: Mapping[str, RGB] = {}
-
-    def stepped(self, step: int, told: Mapping[str, float]) -> None:
-        self.steps[step] = told["loss"]
-
-    def looked(self, step: int, told: Mapping[str, float]) -> None:
-        self.looks.append(step)
-        self.inputs.append(told["psnr_inside_before"])
-
-    def pictured(self, step: int, pictures: Mapping[str, RGB]) -> None:
-        self.pictures = pictures
+from tests.learners import Notes, trained_by_two
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +73,43 @@ def test_taken_up_with_other_workers_it_goes_on(asked: TrainingRequest, tmp_path
     again = Notes()
     assert train_network(asked, tmp_path / "run", again).sha256 == expected.sha256
     assert not again.steps
+
+
+def test_it_begins_with_given_weights(asked: TrainingRequest, tmp_path: Path) -> None:
+    first, rest, anew = Notes(), Notes(), Notes()
+    begun = train_network(asked, tmp_path / "first", first)
+    on = replace(asked, begin=str(tmp_path / "first" / BUNDLE))
+    bundle = train_network(on, tmp_path / "on", rest)
+    train_network(asked, tmp_path / "anew", anew)
+    assert anew.steps == first.steps
+    assert rest.steps[1] < first.steps[1]  # the same windows, by weights that have learnt
+    assert bundle.origin["begun_from"] == {"sha256": begun.sha256, "steps": 4}
+    assert "begun_from" not in begun.origin
+    for other, folder in ((asked, "on"), (on, "anew")):
+        with pytest.raises(WeightsError, match="holds another training"):
+            train_network(other, tmp_path / folder, Notes())
+    with pytest.raises(RequestError, match=r"of another network than reweave; begin with"):
+        train_network(replace(on, network="reweave"), tmp_path / "large", Notes())
+    with pytest.raises(WeightsError, match="no such directory"):
+        train_network(replace(on, begin=str(tmp_path / "none")), tmp_path / "none", Notes())
+
+
+def test_two_learn_as_one(asked: TrainingRequest, tmp_path: Path) -> None:
+    alone = Notes()
+    train_network(asked, tmp_path / "alone", alone)
+    together = Notes()
+    bundle = trained_by_two(asked, tmp_path / "together", together)
+    assert list(together.steps) == list(alone.steps)
+    # Means of parts are not the mean of the whole: measured 1.8 % apart after four steps.
+    assert list(together.steps.values()) == pytest.approx(list(alone.steps.values()), rel=0.03)
+    assert together.looks == alone.looks
+    # What two began one goes on with.
+    assert train_network(asked, tmp_path / "together", Notes()).sha256 == bundle.sha256
+
+
+def test_batches_that_cannot_be_split(asked: TrainingRequest, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="batches of 3 cannot be split among 2 workers"):
+        trained_by_two(replace(asked, batch_items=3), tmp_path / "run", Notes())
 
 
 def test_a_budget_is_planned_once(asked: TrainingRequest, tmp_path: Path) -> None:

@@ -15,8 +15,9 @@ from degradation.recipe import Recipe
 from degradation.recipes import HEAVY, RTN_PAPER, worn
 from storage.corpus import write_shard
 from storage.errors import StorageError
+from tasks.request import RequestError
 from tasks.templates import TemplatesError
-from tasks.windows import Feeder, Shuffle, WindowConfig, Windows
+from tasks.windows import Feeder, Shuffle, Window, WindowConfig, Windows
 from tests.corpora import make_clip, make_row, write_corpus
 from tests.s3 import serving
 from tests.scans import filled, scan
@@ -186,6 +187,19 @@ def test_whoever_is_killed_goes_on_with_the_very_next_item(corpus, workers):
     again = Feeder(Windows(corpus, SMALL), 4, 2 - workers, state=json.loads(saved))
     assert again.epoch == 1
     assert all(same(*pair) for pair in zip(ran(again, 4), unbroken[2:], strict=True))
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_parts_make_up_the_batches_and_count_as_whole_ones(corpus, size):
+    whole = Feeder(Windows(corpus, SMALL), 4)
+    batches = ran(whole, 3)
+    parts = [Feeder(Windows(corpus, SMALL), 4, rank=rank, size=size) for rank in range(size)]
+    handed = [ran(part, 3) for part in parts]
+    for number, batch in enumerate(batches):
+        assert same(Window(*map(torch.cat, zip(*(each[number] for each in handed), strict=True))), batch)
+    assert all(part.state() == whole.state() for part in parts)
+    with pytest.raises(RequestError, match="batches of 4 cannot be split among 3 workers"):
+        Feeder(Windows(corpus, SMALL), 4, rank=0, size=3)
 
 
 def test_every_clip_has_its_turn_in_every_epoch():

@@ -1,0 +1,122 @@
+"""A training on Ray Train: workers are killed, callers interrupt it, and it comes to what it would have."""
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from models.training.course import Course
+from storage.errors import StorageError
+from tasks.pool import start_ray
+from tasks.ray_train import train_with_ray
+from tasks.request import RequestError
+from tasks.training import BUNDLE, PROGRESS, TrainingRequest, train_network
+from tests.corpora import make_clip, write_corpus
+from tests.learners import Notes, trained_by_two
+
+
+@pytest.fixture(scope="module")
+def running_ray() -> Iterator[None]:
+    """One for all: starting it takes seconds."""
+    import ray
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("RAY_ADDRESS", raising=False)
+        assert start_ray(ray)
+        yield
+        ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> TrainingRequest:
+    clips = [make_clip(seed, frames=6, height=72, width=80) for seed in range(6)]
+    corpus = write_corpus(tmp_path_factory.mktemp("corpus"), clips, 3, ("train", "train", "val"))
+    course = Course(steps=1, validate_steps=4, precision="fp32")
+    return TrainingRequest(
+        corpus,
+        "reweave-small",
+        24,
+        batch_items=2,
+        frames=3,
+        area_px=32,
+        frozen_items=2,
+        workers=0,
+        course=course,
+    )
+
+
+def workers() -> list[psutil.Process]:
+    """The processes that train."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # gone meanwhile
+            if "RayTrainWorker" in " ".join(process.cmdline()):
+                found.append(process)
+    return found
+
+
+class Killing(Notes):
+    """Kills a worker when it hears of the second look."""
+
+    def looked(self, step: int, told: Mapping[str, float]) -> None:
+        super().looked(step, told)
+        if len(self.looks) == 2:
+            os.kill(workers()[-1].pid, signal.SIGKILL)
+
+
+class Interrupting(Notes):
+    def stepped(self, step: int, told: Mapping[str, float]) -> None:
+        super().stepped(step, told)
+        if step == 6:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.usefixtures("running_ray")
+def test_interrupted_and_killed_two_come_to_what_they_would_have(
+    asked: TrainingRequest, tmp_path: Path
+) -> None:
+    whole = Notes()
+    expected = trained_by_two(asked, tmp_path / "whole", whole)
+
+    first = Interrupting()
+    with pytest.raises(KeyboardInterrupt):
+        train_with_ray(asked, tmp_path / "run", first, workers=2)
+    assert first.steps == pytest.approx({step: whole.steps[step] for step in range(1, 7)}, rel=1e-6)
+    assert (tmp_path / "run" / PROGRESS).exists()
+    _, left = psutil.wait_procs(workers(), timeout=10)
+    assert not left
+
+    rest = Killing()
+    bundle = train_with_ray(asked, tmp_path / "run", rest, workers=2)
+    assert min(rest.steps) > 4
+    assert rest.heard > len(rest.steps)  # what the death undid came again
+    assert rest.steps == pytest.approx({step: whole.steps[step] for step in rest.steps}, rel=1e-6)
+    assert rest.looks[-1] == max(rest.steps) == 24
+    assert sorted(rest.pictures) == ["window 1", "window 2"]
+    assert bundle.folder == tmp_path / "run" / BUNDLE
+    assert bundle.sha256 == expected.sha256
+
+
+@pytest.mark.usefixtures("running_ray")
+def test_what_a_worker_raises_is_told_at_once(asked: TrainingRequest, tmp_path: Path) -> None:
+    gone = str(tmp_path / "gone")
+    with pytest.raises(StorageError) as expected:
+        train_network(replace(asked, corpus=gone), tmp_path / "alone", Notes())
+    with pytest.raises(StorageError) as raised:
+        train_with_ray(replace(asked, corpus=gone), tmp_path / "run", Notes())
+    assert type(raised.value) is type(expected.value)
+    assert str(raised.value) == str(expected.value)
+
+
+@pytest.mark.usefixtures("running_ray")
+def test_more_workers_than_there_is_room_for(asked: TrainingRequest, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match=r"2 workers need 2000 processors, Ray has \d+ free"):
+        train_with_ray(asked, tmp_path / "run", Notes(), workers=2, cpus_each=1000)
+    with pytest.raises(RequestError, match="batches of 2 cannot be split among 3 workers"):
+        train_with_ray(asked, tmp_path / "run", Notes(), workers=3)
+    assert not (tmp_path / "run").exists()
