@@ -13,7 +13,7 @@ from fractions import Fraction
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from flows.corpus_commands import add_commands
+from flows import corpus_commands, model_commands
 
 if TYPE_CHECKING:
     from tasks.outcome import ReelOutcome
@@ -227,6 +227,7 @@ def _told(error: Exception) -> tuple[str, int]:
     """One line for people and the exit status; what is not ours is named by its kind."""
     from storage.errors import StorageError
     from tasks.corpus_errors import CorpusError, EngineError
+    from tasks.mlflow_engine import RegistryError
     from tasks.pool import JobFailed, PoolError
     from tasks.request import RequestError
     from tasks.weights import WeightsError
@@ -234,7 +235,8 @@ def _told(error: Exception) -> tuple[str, int]:
     line = (str(error) or type(error).__name__).splitlines()[0]
     if isinstance(error, RequestError):
         return line, USAGE
-    if isinstance(error, StorageError | PoolError | JobFailed | WeightsError | CorpusError | EngineError):
+    ours = StorageError | PoolError | JobFailed | WeightsError | CorpusError | EngineError | RegistryError
+    if isinstance(error, ours):
         return line, FAILED
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name} is not installed; run `pip install answerprint` again", FAILED
@@ -334,7 +336,8 @@ def _parser() -> argparse.ArgumentParser:
     restoring(sub)
 
     corpus = commands.add_parser("corpus", help="clean films made old").add_subparsers(required=True)
-    add_commands(command, corpus, common, _at_least_one)
+    corpus_commands.add_commands(command, corpus, common, _at_least_one)
+    model_commands.add_commands(command, _at_least_one)
     return parser
 
 

@@ -121,6 +121,14 @@ class Server:
         tracked.parameters(told)
         return tracked
 
+    def take_up(self, run_id: str) -> "Tracked | None":
+        """A run that was stopped, open again; None where there is none."""
+        run = self.ask_but("RESOURCE_DOES_NOT_EXIST", lambda client: client.get_run(run_id))
+        if run is None or run.info.lifecycle_stage != "active":
+            return None
+        self.ask(lambda client: client.update_run(run_id, "RUNNING"))
+        return Tracked(self, run_id, run.info.artifact_uri)
+
     @property
     def _database(self) -> Path | None:
         """The file of a local database."""

@@ -1,0 +1,13 @@
+"""Restorers side by side on one frozen set of clips made old, and on real film."""
+
+from prefect import flow
+
+from tasks.comparing import Compared, restorers_named
+from tasks.evaluation_request import EvaluationRequest
+from tasks.model_steps import evaluate_restorers
+
+
+@flow(name="evaluate", persist_result=False)
+def evaluate(restorers: list[str], request: EvaluationRequest, output: str = "evaluation") -> Compared:
+    """Raises RequestError, StorageError, RegistryError, WeightsError, ArithmeticError."""
+    return evaluate_restorers(restorers_named(restorers), request, output)

@@ -1,0 +1,195 @@
+"""The commands that train, judge and promote models; `flows.cli` opens the door to them."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tasks.registry import Version
+
+Command = Callable[[str, Any, str], argparse.ArgumentParser]
+_DONE = 0
+_UNITS_S = {"s": 1, "m": 60, "h": 3600}
+
+
+def add_commands(command: Command, at_least_one: Callable[[str], int]) -> None:
+    """at_least_one: reads how many."""
+    sub = command("retrain", _retrain, "train on a corpus, compare, register, and promote if it is better")
+    sub.add_argument("corpus", metavar="CORPUS", help="its folder in the vault, or a URI")
+    sub.add_argument("--network", default="reweave", help="reweave-small, reweave or reweave-large")
+    long = sub.add_mutually_exclusive_group(required=True)
+    long.add_argument(
+        "--budget", type=_seconds, default=0.0, metavar="TIME", help="for training, like 150m or 8h"
+    )
+    long.add_argument("--steps", type=at_least_one, default=0, help="batches to learn from, instead")
+    sub.add_argument(
+        "--fresh", metavar="RECIPE", default="", help="make clips old anew in every epoch, by this"
+    )
+    sub.add_argument(
+        "--begin", metavar="NAME", default="", help="weights to begin with: a bundle, or models:/..."
+    )
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--workers", type=at_least_one, default=1, help="processes that train together")
+    sub.add_argument("--folder", metavar="DIRECTORY", default="", help="for the training while it lasts")
+    sub.add_argument("--licence", default="unknown", help="of the weights, for their card")
+    _evaluation_options(sub, at_least_one)
+    sub = command("evaluate", _evaluate, "compare restorers on clips made old, and on real film")
+    sub.add_argument("restorers", nargs="+", metavar="RESTORER", help="as for restore --restorer")
+    sub.add_argument("--corpus", required=True, metavar="CORPUS", help="whose test films are made old anew")
+    sub.add_argument("--output", default="evaluation", metavar="DIRECTORY", help="page, figures and pictures")
+    _evaluation_options(sub, at_least_one)
+    command("models", _models, "list the registered models and where they are kept")
+    for name, run, text in (
+        ("promote", _promote, "make a registered model the champion"),
+        ("rollback", _rollback, "give the champion before its place back"),
+    ):
+        sub = command(name, run, text)
+        if name == "promote":
+            sub.add_argument("model", metavar="MODEL", help="models:/answerprint/3, or 3, or challenger")
+        sub.add_argument("--because", required=True, metavar="WHY", help="kept with the model")
+
+
+def _evaluation_options(sub: argparse.ArgumentParser, at_least_one: Callable[[str], int]) -> None:
+    sub.add_argument("--recipes", nargs="+", metavar="RECIPE", default=["light", "medium", "heavy"])
+    sub.add_argument("--clips", type=at_least_one, default=24, help="of each recipe, clean, and look-alikes")
+    sub.add_argument("--reels", nargs="+", metavar="REEL", default=[], help="real film to look at, too")
+
+
+def _seconds(text: str) -> float:
+    unit = _UNITS_S.get(text[-1:].lower())
+    try:
+        seconds = float(text[:-1]) * (unit or 0)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text}: write a time like 90s, 150m or 8h")
+    return seconds
+
+
+def _retrain(options: argparse.Namespace) -> int:
+    from flows.terminal import engines_to_log, show_progress
+    from tasks.evaluation_request import EvaluationRequest
+    from tasks.registry import Registry
+    from tasks.retrain import RetrainRequest
+    from tasks.training import TrainingRequest
+
+    # What cannot be done is told before Prefect takes its seconds to start.
+    training = TrainingRequest(
+        options.corpus,
+        options.network,
+        options.steps,
+        options.budget,
+        fresh=options.fresh,
+        begin=options.begin,
+        seed=options.seed,
+    )
+    judged = EvaluationRequest(
+        options.corpus, tuple(options.recipes), clips=options.clips, reels=tuple(options.reels)
+    )
+    request = RetrainRequest(training, judged, options.folder, options.workers, licence=options.licence)
+    Registry().versions()
+    with (
+        nullcontext() if options.debug else engines_to_log(),
+        show_progress(quiet=options.json or not sys.stderr.isatty()),
+    ):
+        from flows.retrain import retrain
+
+        outcome = retrain(
+            request.training, request.evaluation, request.folder, request.workers, request.licence
+        )
+    print(json.dumps(asdict(outcome), indent=2) if options.json else outcome.sentence())
+    return _DONE
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from flows.terminal import engines_to_log, show_progress
+    from tasks.comparing import restorers_named
+    from tasks.evaluation_request import EvaluationRequest
+
+    request = EvaluationRequest(
+        options.corpus, tuple(options.recipes), clips=options.clips, reels=tuple(options.reels)
+    )
+    pinned = [restorer.pinned for restorer in restorers_named(options.restorers)]
+    with (
+        nullcontext() if options.debug else engines_to_log(),
+        show_progress(quiet=options.json or not sys.stderr.isatty()),
+    ):
+        from flows.evaluate import evaluate
+
+        compared = evaluate(pinned, request, options.output)
+    if options.json:
+        print(json.dumps({"report": compared.report, "run_id": compared.run_id, "scores": compared.rows()}))
+    else:
+        _print_rows(compared.rows())
+        print(compared.sentence())
+    return _DONE
+
+
+def _print_rows(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(*rows[0], box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(
+            *("-" if v is None else f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values())
+        )
+    Console(highlight=False, markup=False).print(table)
+
+
+def _models(options: argparse.Namespace) -> int:
+    from tasks.registry import Registry
+
+    registry = Registry()
+    versions = registry.versions()
+    if options.json:
+        print(
+            json.dumps({"registry": registry.server.shown, "versions": [asdict(each) for each in versions]})
+        )
+        return _DONE
+    for version in versions:
+        print(_line(version))
+    print(
+        f"{len(versions)} versions in {registry.server.shown}; "
+        f"`mlflow ui --backend-store-uri {registry.server.shown}` shows how they came about"
+    )
+    return _DONE
+
+
+def _line(version: "Version") -> str:
+    became = [f"the {alias}" for alias in version.aliases]
+    became += ["rolled back"] if "rolled_back" in version.tags and "champion" not in version.aliases else []
+    told = f", {', '.join(became)}" if became else ""
+    gate = f"; gate {version.tags['gate']}: {version.tags['gate_because']}" if "gate" in version.tags else ""
+    return f"{version.name}  {version.sha256[:16]}  {version.made}{told}{gate}"
+
+
+def _promote(options: argparse.Namespace) -> int:
+    from tasks.registry import MODEL, Registry, is_registered_name
+
+    registry, model = Registry(), options.model
+    if not is_registered_name(model):
+        model = f"models:/{MODEL}/{model}" if model.isdigit() else f"models:/{MODEL}@{model}"
+    version = registry.version(model)
+    before = registry.promote(version, options.because)
+    told = {"champion": version.name, "before": before.name if before else None}
+    if options.json:
+        print(json.dumps(told))
+    else:
+        print(f"{version.name} is the champion now; before it was {told['before'] or 'nobody'}")
+    return _DONE
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    from tasks.registry import Registry
+
+    lost, now = Registry().rollback(options.because)
+    if options.json:
+        print(json.dumps({"champion": now.name if now else None, "before": lost.name}))
+    else:
+        print(f"{now.name if now else 'nobody'} is the champion again; {lost.name} is no longer")
+    return _DONE

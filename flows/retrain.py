@@ -1,0 +1,41 @@
+"""A corpus into weights: trained, compared with who stands now, registered, and through the gate."""
+
+from prefect import flow
+
+from tasks.evaluation_request import EvaluationRequest
+from tasks.model_steps import (
+    choose_thresholds,
+    compare_models,
+    pass_gate,
+    register_challenger,
+    train_model,
+)
+from tasks.registry import Registry
+from tasks.retrain import RetrainOutcome, RetrainRequest, begin, ended
+from tasks.training import TrainingRequest
+
+
+@flow(name="retrain", persist_result=False)
+def retrain(
+    training: TrainingRequest,
+    evaluation: EvaluationRequest | None = None,
+    folder: str = "",
+    worker_count: int = 1,
+    licence: str = "unknown",
+) -> RetrainOutcome:
+    """Goes on where it was stopped; one that has ended is told again. The evaluation is on the training's own
+    corpus where none is given.
+
+    Raises RequestError, StorageError, RegistryError, WeightsError, PoolError, ArithmeticError.
+    """
+    judged = evaluation or EvaluationRequest(training.corpus)
+    request = RetrainRequest(training, judged, folder, worker_count, licence=licence)
+    registry = Registry()
+    if outcome := ended(request, registry):
+        return outcome
+    with begin(request, registry) as work:
+        train_model(work)
+        choose_thresholds(work)
+        compared, standing = compare_models(work)
+        version, decision = register_challenger(work, compared, standing)
+        return pass_gate(work, version, decision, standing)

@@ -1,0 +1,89 @@
+"""Whether a challenger may become the champion: by its scores beside those of what stands now."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tasks.evaluation_request import CLEAN, IN_SCENE
+from tasks.evaluation_score import SliceScore
+
+Scores = Mapping[str, SliceScore]
+"""Of one restorer, by slice."""
+
+
+@dataclass(frozen=True)
+class GateRules:
+    """How much better, and nowhere worse by how much."""
+
+    gain_db: float = 0.1
+    """By so much PSNR inside the damage it must be better, on average over the recipes."""
+    slice_db: float = 0.5
+    """No slice may be worse inside its damage by more."""
+    least_clips: int = 3
+    """A slice of fewer clips says too little to stand in the way."""
+    harm: float = 1e-4
+    """Share of all pixels: film without damage, and film with look-alikes, may be touched by so much more."""
+    flicker: float = 2e-4
+    """The light, of 1, may waver by so much more from frame to frame."""
+    warping: float = 0.05
+    """The error along motion may be larger by this share."""
+
+    def __post_init__(self) -> None:
+        if min(self.gain_db, self.slice_db, self.least_clips, self.harm, self.flicker, self.warping) < 0:
+            raise ValueError("a gate's margins must not be negative")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the gate said, and why."""
+
+    promote: bool
+    standing: str
+    """Whom it was compared with."""
+    reasons: tuple[str, ...]
+    """With numbers: what it is better by, where it passes; all that stands against it, where it does not."""
+
+    def sentence(self) -> str:
+        return "; ".join(self.reasons)
+
+
+def decide(
+    challenger: Scores,
+    standing: Scores,
+    name: str,
+    recipes: Sequence[str],
+    rules: GateRules = GateRules(),
+) -> Decision:
+    """By the scores of one evaluation. name: of what stands. recipes: the slices that count for the whole."""
+    gain = _mean(challenger, recipes) - _mean(standing, recipes)
+    against = []
+    if gain < rules.gain_db:
+        against.append(f"inside the damage {gain:+.2f} dB beside {name}, {rules.gain_db:+.2f} asked for")
+    against += _worse(challenger, standing, rules)
+    if against:
+        return Decision(False, name, tuple(against))
+    return Decision(True, name, (f"inside the damage {gain:+.2f} dB beside {name}, and no slice is worse",))
+
+
+def _mean(scores: Scores, recipes: Sequence[str]) -> float:
+    """PSNR inside the damage; perfect repairs, which have none, count as 100 dB."""
+    reached = [scores[recipe].psnr_inside for recipe in recipes]
+    return sum(100.0 if each is None else each for each in reached) / max(1, len(reached))
+
+
+def _worse(challenger: Scores, standing: Scores, rules: GateRules) -> Iterator[str]:
+    for part, score in challenger.items():
+        other = standing[part]
+        if score.clips < rules.least_clips:
+            continue
+        if _over(other.psnr_inside, score.psnr_inside, rules.slice_db):
+            yield f"{part}: {score.psnr_inside:.2f} dB inside the damage, {other.psnr_inside:.2f} before"
+        if part in (CLEAN, IN_SCENE) and _over(score.harm, other.harm, rules.harm):
+            yield f"{part}: {score.harm:.4%} of the pixels touched, {other.harm:.4%} before"
+        if _over(score.flicker, other.flicker, rules.flicker):
+            yield f"{part}: flicker {score.flicker:.5f}, {other.flicker:.5f} before"
+        if other.warping is not None and _over(score.warping, other.warping, rules.warping * other.warping):
+            yield f"{part}: warping error {score.warping:.6f}, {other.warping:.6f} before"
+
+
+def _over(value: float | None, limit: float | None, margin: float) -> bool:
+    return value is not None and limit is not None and value > limit + margin

@@ -1,0 +1,70 @@
+"""The coarse steps of retraining and of evaluating, one Prefect task each."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from models.weights import Bundle
+from tasks import comparing, retrain
+from tasks.comparing import Compared
+from tasks.evaluation import Evaluation
+from tasks.evaluation_request import EvaluationRequest
+from tasks.gate import Decision
+from tasks.progress import BOARD
+from tasks.registry import Version
+from tasks.restorers import Named
+from tasks.retrain import Retraining, RetrainOutcome
+from tasks.steps import step
+
+_BOARD = "model"
+
+
+@step("train")
+def train_model(work: Retraining) -> Bundle:
+    """The weights that did best."""
+    return retrain.train(work, BOARD.stage(_BOARD, "train", work.request.training.steps or None))
+
+
+@step("choose thresholds")
+def choose_thresholds(work: Retraining) -> Bundle:
+    """The weights with what they are to be believed by."""
+    return retrain.settle(work, BOARD.stage(_BOARD, "thresholds"))
+
+
+@step("compare")
+def compare_models(work: Retraining) -> tuple[Evaluation, Named]:
+    """The challenger beside who stands now."""
+    return retrain.compare(work, _counted("evaluate"))
+
+
+@step("register")
+def register_challenger(work: Retraining, evaluation: Evaluation, other: Named) -> tuple[Version, Decision]:
+    """The weights as a version, and what the gate says of it."""
+    return retrain.register(work, evaluation, other)
+
+
+@step("pass the gate")
+def pass_gate(work: Retraining, version: Version, decision: Decision, other: Named) -> RetrainOutcome:
+    """The champion, or a challenger still."""
+    outcome = retrain.conclude(work, version, decision, other)
+    BOARD.close(_BOARD)
+    with suppress(Exception):  # the version stands, whether the UI shows it or not
+        create_markdown_artifact(
+            f"## {outcome.version}\n\n{outcome.sentence()}", key=f"model-{version.number}"
+        )
+    return outcome
+
+
+@step("evaluate")
+def evaluate_restorers(restorers: Sequence[Named], request: EvaluationRequest, output: str) -> Compared:
+    """Side by side on one frozen set, written and told to MLflow."""
+    compared = comparing.compare(restorers, request, output, _counted("evaluate"))
+    BOARD.close(_BOARD)
+    with suppress(Exception):
+        create_table_artifact(compared.rows(), key="evaluation", description=compared.sentence())
+    return compared
+
+
+def _counted(name: str) -> Callable[[int, int], None]:
+    return lambda done, total: BOARD.stage(_BOARD, name, total)(done)
