@@ -47,7 +47,7 @@ class RetrainRequest:
     """Holds the training while it lasts; empty takes one in the user's data folder, by what is asked for."""
     workers: int = 1
     """Processes that train together."""
-    threshold_clips: int = 24
+    threshold_clips: int = 12
     """Clips of val, for each kind of film, that thresholds are chosen on."""
     licence: str = "unknown"
     """Of the weights."""

@@ -56,16 +56,8 @@ def findings(answer_KHW: Float, given_HW: Mask | None, alone: bool, settings: Ne
     left_HW = np.zeros(damage_HW.shape, bool)
     kind_HW = np.zeros(damage_HW.shape, np.uint8)
     if not alone:
-        regions = _Regions(damage_HW >= settings.edge)
-        sure_R = regions.largest(damage_HW) >= settings.sure
-        sure_R &= regions.pixels >= settings.least_px
-        # Asked this way round, what is no number is doubted.
-        trusted_R = regions.mean(answer_KHW[DOUBT]) <= settings.doubt
-        trusted_R &= regions.mean(answer_KHW[ERROR]) <= settings.error
-        # The background is no region.
-        sure_R[0] = False
-        if regions.pixels[sure_R].sum() > settings.largest_share * damage_HW.size:
-            trusted_R[:] = False
+        regions = Regions(answer_KHW, settings.edge)
+        sure_R, trusted_R = regions.believed(settings)
         left_HW = (sure_R & ~trusted_R)[regions.labels_HW]
         kind_R = np.where(regions.upright(), np.uint8(Defect.SCRATCH), np.uint8(Defect.DIRT))
         kind_HW = np.where(sure_R & trusted_R, kind_R, np.uint8(0))[regions.labels_HW]
@@ -85,27 +77,37 @@ def _widened(kind_HW: NDArray[np.uint8], px: int) -> NDArray[np.uint8]:
     return wider
 
 
-class _Regions:
-    """Connected regions of a mask; number 0 is what lies around them."""
+class Regions:
+    """Connected regions of likely damage; number 0 is what lies around them."""
 
-    def __init__(self, mask_HW: Mask) -> None:
+    def __init__(self, answer_KHW: Float, edge: float) -> None:
+        """edge: probability of damage from which on a pixel belongs to one."""
+        mask_HW = answer_KHW[DAMAGE] >= edge
         self.count, self.labels_HW, self._stats, _ = cv2.connectedComponentsWithStats(
             mask_HW.astype(np.uint8), connectivity=8
         )
         self._rows, self._columns = np.nonzero(mask_HW)
         self._region_P = self.labels_HW[self._rows, self._columns]
         self.pixels = np.bincount(self._region_P, minlength=self.count)
+        self._surest_R = np.zeros(self.count, np.float32)
+        np.maximum.at(self._surest_R, self._region_P, answer_KHW[DAMAGE][mask_HW])
+        self._doubt_R, self._error_R = self.mean(answer_KHW[DOUBT]), self.mean(answer_KHW[ERROR])
 
-    def mean(self, plane_HW: Float) -> NDArray[np.float64]:
+    def mean(self, plane_HW: NDArray[Any]) -> NDArray[np.float64]:
         """Each region's mean of a plane."""
         total_R = np.bincount(self._region_P, plane_HW[self._rows, self._columns], self.count)
         return total_R / np.maximum(self.pixels, 1)
 
-    def largest(self, plane_HW: Float) -> Float:
-        """Each region's largest value of a plane."""
-        largest_R = np.zeros(self.count, np.float32)
-        np.maximum.at(largest_R, self._region_P, plane_HW[self._rows, self._columns])
-        return largest_R
+    def believed(self, settings: NeuralSettings) -> tuple[Mask, Mask]:
+        """Which regions are damage for certain, and of which the repair is to be trusted."""
+        sure_R = (self._surest_R >= settings.sure) & (self.pixels >= settings.least_px)
+        # Asked this way round, what is no number is doubted.
+        trusted_R = (self._doubt_R <= settings.doubt) & (self._error_R <= settings.error)
+        # The background is no region.
+        sure_R[0] = False
+        if self.pixels[sure_R].sum() > settings.largest_share * self.labels_HW.size:
+            trusted_R[:] = False
+        return sure_R, trusted_R
 
     def upright(self) -> Mask:
         """Which regions are shaped as scratches are."""

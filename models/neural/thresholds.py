@@ -4,23 +4,21 @@ Shape suffixes: K answers, H rows, W columns of the picture.
 """
 
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.metrics.detection import Detection, compare
-from models.neural.composite import findings
+from models.metrics.detection import Detection
+from models.neural.composite import Regions
 from models.neural.settings import NeuralSettings
 
 Film = Literal["damaged", "clean", "lookalike"]
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-_SURE = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
-_EDGE = (0.1, 0.2, 0.3, 0.4, 0.5)
-_WIDEN_PX = (0, 1)
+_SURE = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+_EDGE = (0.2, 0.35, 0.5)
 
 
 @dataclass(frozen=True)
@@ -34,23 +32,33 @@ class HarmBudget:
 
 
 class Thresholds:
-    """Tries many on answers that come one after the other."""
+    """Tries many on answers that come one after the other. Repairs are not widened: a mask that was taught by
+    true masks reaches as far as the damage."""
 
     def __init__(self, settings: NeuralSettings) -> None:
         """settings: all but what is tried."""
+        kinds: tuple[Film, ...] = ("damaged", "clean", "lookalike")
         self._tried = {
-            replace(settings, sure=sure, edge=edge, widen_px=widen): dict.fromkeys(
-                ("damaged", "clean", "lookalike"), Detection()
-            )
-            for sure, edge, widen in product(_SURE, _EDGE, _WIDEN_PX)
+            replace(settings, sure=sure, edge=edge, widen_px=0): dict.fromkeys(kinds, Detection())
+            for edge in _EDGE
+            for sure in _SURE
             if edge <= sure
         }
 
     def add(self, answer_KHW: Float, damage_HW: Mask, film: Film) -> None:
         """One frame. damage: the truth."""
+        damaged = int(damage_HW.sum())
+        by_edge = {edge: Regions(answer_KHW, edge) for edge in _EDGE}
+        damaged_R = {
+            edge: np.rint(regions.mean(damage_HW) * regions.pixels).astype(int)
+            for edge, regions in by_edge.items()
+        }
         for settings, found in self._tried.items():
-            mask_HW = findings(answer_KHW, None, False, settings).mask_HW
-            found[film] = found[film] + compare(mask_HW, damage_HW)
+            regions = by_edge[settings.edge]
+            taken_R = np.logical_and(*regions.believed(settings))
+            right = int(damaged_R[settings.edge][taken_R].sum())
+            wrong = int(regions.pixels[taken_R].sum()) - right
+            found[film] += Detection(right, damaged - right, right, wrong, damage_HW.size)
 
     def chosen(self, budget: HarmBudget) -> NeuralSettings:
         """Of the settings within the budget those with the best F1 on damaged film; where none is, the least
@@ -64,9 +72,14 @@ class Thresholds:
             return max(within, key=lambda settings: self._tried[settings]["damaged"].f1)
         return min(self._tried, key=lambda settings: self._excess(settings, budget))
 
+    @property
+    def settings(self) -> list[NeuralSettings]:
+        """All that are tried."""
+        return list(self._tried)
+
     def found(self, settings: NeuralSettings) -> dict[str, Detection]:
         """What settings that were tried would touch, by kind of film."""
-        return dict(self._tried[settings])
+        return {film: each for film, each in self._tried[settings].items()}
 
     def _excess(self, settings: NeuralSettings, budget: HarmBudget) -> float:
         found = self._tried[settings]
