@@ -149,7 +149,7 @@ def settle(work: Retraining, progress: Callable[[int], None]) -> Bundle:
     bundle = with_thresholds(
         work.folder / BUNDLE, request.training.corpus, request.threshold_clips, progress, request.licence
     )
-    work.run.parameters({f"settings.{name}": value for name, value in bundle.settings.items()})
+    work.run.tags({f"setting {name}": str(value) for name, value in bundle.settings.items()})
     return bundle
 
 

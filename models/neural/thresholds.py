@@ -77,9 +77,9 @@ class Thresholds:
         """All that are tried."""
         return list(self._tried)
 
-    def found(self, settings: NeuralSettings) -> dict[str, Detection]:
+    def found(self, settings: NeuralSettings) -> dict[Film, Detection]:
         """What settings that were tried would touch, by kind of film."""
-        return {film: each for film, each in self._tried[settings].items()}
+        return dict(self._tried[settings])
 
     def _excess(self, settings: NeuralSettings, budget: HarmBudget) -> float:
         found = self._tried[settings]
