@@ -115,7 +115,7 @@ def test_what_a_worker_raises_is_told_at_once(asked: TrainingRequest, tmp_path: 
 
 @pytest.mark.usefixtures("running_ray")
 def test_more_workers_than_there_is_room_for(asked: TrainingRequest, tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=r"2 workers need 2000 processors, Ray has \d+ free"):
+    with pytest.raises(RequestError, match=r"2 workers need 2000 CPUs, Ray has \d+ free"):
         train_with_ray(asked, tmp_path / "run", Notes(), workers=2, cpus_each=1000)
     with pytest.raises(RequestError, match="batches of 2 cannot be split among 3 workers"):
         train_with_ray(asked, tmp_path / "run", Notes(), workers=3)
