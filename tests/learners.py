@@ -19,14 +19,12 @@ T = TypeVar("T")
 class Notes:
     def __init__(self) -> None:
         self.steps: dict[int, float] = {}
-        self.heard = 0
         self.looks: list[int] = []
         self.inputs: list[float] = []
         self.pictures: Mapping[str, RGB] = {}
 
     def stepped(self, step: int, told: Mapping[str, float]) -> None:
         self.steps[step] = told["loss"]
-        self.heard += 1
 
     def looked(self, step: int, told: Mapping[str, float]) -> None:
         self.looks.append(step)
