@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,7 +51,10 @@ class Two:
             tensor.detach().copy_((one + other) / 2)
 
     def decided(self, decide: Callable[[], Any]) -> Any:
-        return self._swapped(decide() if self.rank == 0 else None)[0]
+        decided = self._swapped(decide() if self.rank == 0 else None)[0]
+        own = decided if self.rank == 0 else deepcopy(decided)  # as if it had come from another process
+        self._barrier.wait()
+        return own
 
     def _swapped(self, own: Any) -> tuple[Any, Any]:
         self.begun.set()
