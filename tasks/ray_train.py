@@ -286,6 +286,9 @@ def _lost(why: str) -> PoolError:
 
 
 def _reason(error: BaseException) -> str:
-    """What the first worker that failed says, or Ray Train itself."""
+    """What the first worker that failed says, or Ray Train itself; a traceback has it in its last line."""
     failures = getattr(error, "worker_failures", None)
-    return first_line(failures[min(failures)] if failures else error)
+    told = failures[min(failures)] if failures else error
+    if str(told).startswith("Traceback"):
+        return str(told).rstrip().splitlines()[-1]
+    return first_line(told)

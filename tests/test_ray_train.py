@@ -14,7 +14,7 @@ import pytest
 from models.training.course import Course
 from storage.errors import StorageError
 from tasks.pool import start_ray
-from tasks.ray_train import train_with_ray
+from tasks.ray_train import _reason, train_with_ray
 from tasks.request import RequestError
 from tasks.training import BUNDLE, PROGRESS, TrainingRequest, train_network
 from tests.corpora import make_clip, write_corpus
@@ -121,3 +121,19 @@ def test_more_workers_than_there_is_room_for(asked: TrainingRequest, tmp_path: P
     with pytest.raises(RequestError, match="batches of 2 cannot be split among 3 workers"):
         train_with_ray(asked, tmp_path / "run", Notes(), workers=3)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("failures", "told"),
+    [
+        pytest.param({}, "no controller", id="Ray Train's own"),
+        pytest.param(
+            {1: "Traceback (most recent):\n  x\nRuntimeError: boom\n"}, "RuntimeError: boom", id="raised"
+        ),
+        pytest.param({3: "other", 1: "The actor died.\nIts node too."}, "The actor died.", id="died"),
+    ],
+)
+def test_why_workers_are_gone(failures: dict[int, str], told: str) -> None:
+    error = Exception("no controller\nat all")
+    error.worker_failures = {rank: Exception(text) for rank, text in failures.items()}  # type: ignore[attr-defined]
+    assert _reason(error) == told
