@@ -9,9 +9,11 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from storage.filesystem import first_line
@@ -315,7 +317,8 @@ def start_ray(ray: Any) -> bool:
         }
     _check_reachable(os.environ.get("RAY_ADDRESS"))
     try:
-        ray.init(**options)
+        with _importable():
+            ray.init(**options)
     except ConnectionError as error:
         ray.shutdown()
         address, mode = os.environ.get("RAY_ADDRESS"), os.environ.get("RAY_AUTH_MODE", "unset")
@@ -324,6 +327,23 @@ def start_ray(ray: Any) -> bool:
             "asks for a token, set it to token); unset RAY_ADDRESS to work on this machine alone"
         ) from error
     return True
+
+
+@contextmanager
+def _importable() -> Iterator[None]:
+    """Processes started here find this code where it was found here: Ray puts the caller's places behind
+    those of what is installed, which may be another checkout. A cluster has its own."""
+    before = os.environ.get("PYTHONPATH")
+    house = Path(__file__).resolve().parents[1]
+    if house.name not in ("site-packages", "dist-packages"):
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(house), *([before] if before else [])])
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("PYTHONPATH", None)
+        else:
+            os.environ["PYTHONPATH"] = before
 
 
 def _check_reachable(address: str | None) -> None:

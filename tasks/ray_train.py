@@ -7,6 +7,7 @@ workers' mail: so nothing of Ray Train is said in the caller's process, and endi
 
 import os
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -24,12 +25,14 @@ from tasks.request import RequestError
 from tasks.training import TrainingRequest, train_network
 from tasks.windows import part_items
 
-Kind = Literal["stepped", "looked", "pictured", "ended", "failed"]
+Kind = Literal["placed", "stepped", "looked", "pictured", "ended", "failed"]
 
 _FINAL = (StorageError, RequestError, ArithmeticError, ValueError)
 """Would be raised again, however often it is tried; WeightsError is a ValueError."""
 _FAILURES = 3
 _TICK_S = 0.2
+_FREED_S = 20
+"""Ray takes seconds to know that the workers of an earlier training are gone."""
 # Read by Ray Train in the desk and below. It looks after its workers every two seconds; their working
 # directory stays, as paths may be relative to it; and a cluster may be busy for a while.
 _SETTINGS = {
@@ -112,6 +115,8 @@ class _Run:
     plan: _Plan
     desk: Any = None
     fit: Any = None
+    place: Any = None
+    """The workers' placement group: Ray keeps it where the training is cut short, and its processors."""
     bundle: Bundle | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -141,6 +146,8 @@ class _Run:
             reporter.looked(letter.step, letter.told)
         elif letter.kind == "pictured":
             reporter.pictured(letter.step, letter.told)
+        elif letter.kind == "placed":
+            self.place = letter.told
         elif letter.kind == "ended":
             self.bundle = letter.told
         else:
@@ -150,6 +157,8 @@ class _Run:
         """Ends the desk, and with it what it started."""
         try:
             self.ray.kill(self.desk)
+            if self.place is not None:
+                self.ray.util.remove_placement_group(self.place)
         except Exception:
             return  # Ray is gone already
         finally:
@@ -226,6 +235,8 @@ def _work(config: dict[str, Any]) -> None:
     plan: _Plan = config["plan"]
     mail = _Mail(ray, config["desk"])
     company = Peers() if plan.workers > 1 else ALONE
+    if company.rank == 0:
+        mail.send(_Letter("placed", told=ray.util.get_current_placement_group()))
     # Ray's word on what is this worker's: a GPU that torch can see may be another's.
     device = str(get_device()) if plan.gpus_each else "cpu"
     try:
@@ -247,18 +258,27 @@ def _placed(request: TrainingRequest) -> TrainingRequest:
 
 
 def _room(ray: Any, owned: bool, workers: int, gpus_each: int, cpus_each: int) -> int:
-    """GPUs that each worker gets. Raises RequestError where the workers would wait for ever: on a Ray that
-    runs in this process already, what others hold counts as taken."""
+    """GPUs that each worker gets. Raises RequestError where the workers would wait for ever: on a Ray of this
+    machine that runs in this process already, what others hold counts as taken."""
+    there: dict[str, float] = ray.cluster_resources()
+    gpus_each = gpus_each if there.get("GPU", 0) else 0
+    needed = {"CPU": workers * cpus_each, "GPU": workers * gpus_each}
     here = not owned and not os.environ.get("RAY_ADDRESS")
-    resources = ray.available_resources() if here else ray.cluster_resources()
-    gpus_each = gpus_each if ray.cluster_resources().get("GPU", 0) else 0
-    for name, kind, each in (("CPU", "processors", cpus_each), ("GPU", "GPUs", gpus_each)):
-        if resources.get(name, 0) < workers * each:
-            raise RequestError(
-                f"{workers} workers need {workers * each} {kind}, Ray has {resources.get(name, 0):.0f}"
-                f"{' free' if here else ''}; take fewer workers, or less for each"
-            )
+    deadline = time.monotonic() + _FREED_S
+    free = ray.available_resources() if here else there
+    while _missing(free, needed) and not _missing(there, needed) and time.monotonic() < deadline:
+        time.sleep(_TICK_S)
+        free = ray.available_resources()
+    for name in _missing(free, needed):
+        raise RequestError(
+            f"{workers} workers need {needed[name]} {name}s, Ray has {free.get(name, 0):.0f}"
+            f"{' free' if here else ''}; take fewer workers, or less for each"
+        )
     return gpus_each
+
+
+def _missing(resources: Mapping[str, float], needed: Mapping[str, int]) -> list[str]:
+    return [name for name, amount in needed.items() if resources.get(name, 0) < amount]
 
 
 def _lost(why: str) -> PoolError:
@@ -266,6 +286,9 @@ def _lost(why: str) -> PoolError:
 
 
 def _reason(error: BaseException) -> str:
-    """What the first worker that failed says, or Ray Train itself."""
+    """What the first worker that failed says, or Ray Train itself; a traceback has it in its last line."""
     failures = getattr(error, "worker_failures", None)
-    return first_line(failures[min(failures)] if failures else error)
+    told = failures[min(failures)] if failures else error
+    if str(told).startswith("Traceback"):
+        return str(told).rstrip().splitlines()[-1]
+    return first_line(told)

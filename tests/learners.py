@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,14 +20,12 @@ T = TypeVar("T")
 class Notes:
     def __init__(self) -> None:
         self.steps: dict[int, float] = {}
-        self.heard = 0
         self.looks: list[int] = []
         self.inputs: list[float] = []
         self.pictures: Mapping[str, RGB] = {}
 
     def stepped(self, step: int, told: Mapping[str, float]) -> None:
         self.steps[step] = told["loss"]
-        self.heard += 1
 
     def looked(self, step: int, told: Mapping[str, float]) -> None:
         self.looks.append(step)
@@ -52,7 +51,10 @@ class Two:
             tensor.detach().copy_((one + other) / 2)
 
     def decided(self, decide: Callable[[], Any]) -> Any:
-        return self._swapped(decide() if self.rank == 0 else None)[0]
+        decided = self._swapped(decide() if self.rank == 0 else None)[0]
+        own = decided if self.rank == 0 else deepcopy(decided)  # as if it had come from another process
+        self._barrier.wait()
+        return own
 
     def _swapped(self, own: Any) -> tuple[Any, Any]:
         self.begun.set()

@@ -1,6 +1,7 @@
 """A training on Ray Train: workers are killed, callers interrupt it, and it comes to what it would have."""
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -13,7 +14,7 @@ import pytest
 from models.training.course import Course
 from storage.errors import StorageError
 from tasks.pool import start_ray
-from tasks.ray_train import train_with_ray
+from tasks.ray_train import _reason, train_with_ray
 from tasks.request import RequestError
 from tasks.training import BUNDLE, PROGRESS, TrainingRequest, train_network
 from tests.corpora import make_clip, write_corpus
@@ -77,26 +78,26 @@ class Interrupting(Notes):
 
 
 @pytest.mark.usefixtures("running_ray")
-def test_interrupted_and_killed_two_come_to_what_they_would_have(
+def test_interrupted_and_killed_it_comes_to_what_it_would_have(
     asked: TrainingRequest, tmp_path: Path
 ) -> None:
-    whole = Notes()
-    expected = trained_by_two(asked, tmp_path / "whole", whole)
-
-    first = Interrupting()
+    alone, first = Notes(), Interrupting()
+    train_network(asked, tmp_path / "alone", alone)
     with pytest.raises(KeyboardInterrupt):
-        train_with_ray(asked, tmp_path / "run", first, workers=2)
-    assert first.steps == pytest.approx({step: whole.steps[step] for step in range(1, 7)}, rel=1e-6)
+        train_with_ray(asked, tmp_path / "run", first)
+    assert first.steps == pytest.approx({step: alone.steps[step] for step in range(1, 7)}, rel=1e-6)
     assert (tmp_path / "run" / PROGRESS).exists()
     _, left = psutil.wait_procs(workers(), timeout=10)
     assert not left
 
-    rest = Killing()
+    # From there on with two workers: undisturbed, and one of them killed.
+    shutil.copytree(tmp_path / "run", tmp_path / "undisturbed")
+    whole, rest = Notes(), Killing()
+    expected = trained_by_two(asked, tmp_path / "undisturbed", whole)
     bundle = train_with_ray(asked, tmp_path / "run", rest, workers=2)
+    assert rest.steps == pytest.approx(whole.steps, rel=1e-6)
     assert min(rest.steps) > 4
-    assert rest.heard > len(rest.steps)  # what the death undid came again
-    assert rest.steps == pytest.approx({step: whole.steps[step] for step in rest.steps}, rel=1e-6)
-    assert rest.looks[-1] == max(rest.steps) == 24
+    assert rest.looks[-1] == max(rest.steps) == 24 > rest.looks[1]
     assert sorted(rest.pictures) == ["window 1", "window 2"]
     assert bundle.folder == tmp_path / "run" / BUNDLE
     assert bundle.sha256 == expected.sha256
@@ -115,8 +116,24 @@ def test_what_a_worker_raises_is_told_at_once(asked: TrainingRequest, tmp_path: 
 
 @pytest.mark.usefixtures("running_ray")
 def test_more_workers_than_there_is_room_for(asked: TrainingRequest, tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match=r"2 workers need 2000 processors, Ray has \d+ free"):
+    with pytest.raises(RequestError, match=r"2 workers need 2000 CPUs, Ray has \d+ free"):
         train_with_ray(asked, tmp_path / "run", Notes(), workers=2, cpus_each=1000)
     with pytest.raises(RequestError, match="batches of 2 cannot be split among 3 workers"):
         train_with_ray(asked, tmp_path / "run", Notes(), workers=3)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("failures", "told"),
+    [
+        pytest.param({}, "no controller", id="Ray Train's own"),
+        pytest.param(
+            {1: "Traceback (most recent):\n  x\nRuntimeError: boom\n"}, "RuntimeError: boom", id="raised"
+        ),
+        pytest.param({3: "other", 1: "The actor died.\nIts node too."}, "The actor died.", id="died"),
+    ],
+)
+def test_why_workers_are_gone(failures: dict[int, str], told: str) -> None:
+    error = Exception("no controller\nat all")
+    error.worker_failures = {rank: Exception(text) for rank, text in failures.items()}  # type: ignore[attr-defined]
+    assert _reason(error) == told

@@ -153,9 +153,18 @@ def test_pictures_show_what_the_mask_found() -> None:
         assert np.array_equal((overlay == colour).all(axis=2), where)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_killed_and_taken_up_it_does_what_it_would_have_done(precision: str, tmp_path: Path) -> None:
-    course = replace(COURSE, precision=precision)
+@pytest.mark.parametrize(
+    ("precision", "seed"),
+    [
+        pytest.param("fp32", 5, id="fp32"),
+        pytest.param("bf16", 5, id="bf16"),
+        pytest.param("fp32", 0, id="after a step that left weights out"),  # the past or the future alone
+    ],
+)
+def test_killed_and_taken_up_it_does_what_it_would_have_done(
+    precision: str, seed: int, tmp_path: Path
+) -> None:
+    course = replace(COURSE, precision=precision, seed=seed)
     whole, undisturbed = run(course)
     path = tmp_path / "progress.safetensors"
 

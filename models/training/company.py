@@ -26,7 +26,7 @@ class Company(Protocol):
         """Each tensor becomes its mean over all workers, in place."""
 
     def decided(self, decide: Callable[[], T]) -> T:
-        """What the first worker makes of it; the others wait for that, and do not call."""
+        """What the first worker makes of it; the others wait for that, do not call, and get copies."""
 
 
 class Alone:

@@ -210,16 +210,19 @@ def _stacked(frames_NT1HW: Tensor) -> NDArray[np.float32]:
 def _take_up(
     optimizer: torch.optim.AdamW, named: Mapping[str, torch.nn.Parameter], progress: Progress
 ) -> None:
-    for name, parameter in named.items() if progress.mean else ():
-        optimizer.state[parameter] = {
-            "step": torch.tensor(float(progress.step)),
-            "exp_avg": progress.mean[name].to(parameter.device).clone(),
-            "exp_avg_sq": progress.square[name].to(parameter.device).clone(),
+    for name in progress.mean:
+        device = named[name].device
+        optimizer.state[named[name]] = {
+            "step": torch.tensor(float(progress.updates.get(name, progress.step))),
+            "exp_avg": progress.mean[name].to(device).clone(),
+            "exp_avg_sq": progress.square[name].to(device).clone(),
         }
 
 
 def _put_down(
     optimizer: torch.optim.AdamW, named: Mapping[str, torch.nn.Parameter], progress: Progress
 ) -> None:
-    progress.mean = {name: optimizer.state[each]["exp_avg"] for name, each in named.items()}
-    progress.square = {name: optimizer.state[each]["exp_avg_sq"] for name, each in named.items()}
+    states = {name: optimizer.state[each] for name, each in named.items() if each in optimizer.state}
+    progress.mean = {name: state["exp_avg"] for name, state in states.items()}
+    progress.square = {name: state["exp_avg_sq"] for name, state in states.items()}
+    progress.updates = {name: int(state["step"]) for name, state in states.items()}

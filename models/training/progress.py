@@ -7,7 +7,7 @@ the place in the material are all here, and what is drawn depends on the step's 
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,9 @@ class Progress:
     looks_since_best: int = 0
     fed: Mapping[str, int] = field(default_factory=dict)
     """Where the material stands, as the feed tells it."""
+    updates: Mapping[str, int] = field(default_factory=dict)
+    """How often AdamW moved each weight: less than `step` for one that some steps did without. What is left
+    out, as all is in files of before this was kept, was moved in every step."""
 
     @property
     def champion(self) -> State:
@@ -108,6 +111,4 @@ def _told(course: Mapping[str, Any]) -> str:
 
 
 def _without_tensors(progress: Progress) -> Progress:
-    return Progress(
-        {}, {}, {}, {}, {}, progress.step, progress.best_score, progress.looks_since_best, progress.fed
-    )
+    return replace(progress, network={}, averaged={}, best={}, mean={}, square={})
