@@ -32,6 +32,11 @@ def add_commands(command: Command, at_least_one: Callable[[str], int]) -> None:
     sub.add_argument(
         "--begin", metavar="NAME", default="", help="weights to begin with: a bundle, or models:/..."
     )
+    sub.add_argument("--batch", type=at_least_one, default=4, metavar="CLIPS", help="windows of a batch")
+    sub.add_argument("--frames", type=at_least_one, default=6, help="of a window")
+    sub.add_argument(
+        "--area", type=at_least_one, default=128, help="its side, pixels: 32 less than clips have, or fewer"
+    )
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--workers", type=at_least_one, default=1, help="processes that train together")
     sub.add_argument("--folder", metavar="DIRECTORY", default="", help="for the training while it lasts")
@@ -83,6 +88,9 @@ def _retrain(options: argparse.Namespace) -> int:
         options.network,
         options.steps,
         options.budget,
+        options.batch,
+        options.frames,
+        options.area,
         fresh=options.fresh,
         begin=options.begin,
         seed=options.seed,

@@ -6,6 +6,7 @@ from typing import Any
 from models.weights import Bundle
 from storage.corpus import Corpus
 from tasks.evaluation import Evaluation
+from tasks.licences import licensed_films
 
 _FIGURES = ("psnr_inside_before", "psnr_inside", "precision", "recall", "f1", "f1_near", "harm")
 
@@ -14,8 +15,7 @@ def card_text(bundle: Bundle, corpus: Corpus, evaluation: Evaluation, title: str
     """Markdown. title: what the evaluation calls these weights."""
     record = corpus.record
     films = (
-        f"- {film['name']} ({film['split']}, {film['clips']} clips, licence {film['licence']})"
-        for film in record["films"]
+        f"- {film['name']} ({film['split']}, licence {film['licence']})" for film in licensed_films(record)
     )
     return "\n".join(
         (

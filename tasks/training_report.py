@@ -28,6 +28,8 @@ class TrainingReport:
             self._tell(step)
 
     def looked(self, step: int, told: Mapping[str, float]) -> None:
+        if self._steps:
+            self._tell(step)
         self._run.numbers(step, {f"frozen_{name}": value for name, value in told.items()})
         self._since = time.monotonic()  # a look is no step
 

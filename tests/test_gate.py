@@ -1,0 +1,77 @@
+"""The gate: better as a whole, nowhere worse beyond what is stated."""
+
+from dataclasses import fields, replace
+from typing import Any
+
+import pytest
+
+from tasks.evaluation_score import SliceScore
+from tasks.gate import GateRules, decide
+
+NONE = SliceScore(**{field.name: None for field in fields(SliceScore)} | {"clips": 9, "frames": 90})  # type: ignore[arg-type]
+STANDING = {
+    "light": replace(NONE, psnr_inside=24.0, flicker=0.01, warping=1e-4),
+    "medium": replace(NONE, psnr_inside=22.0, flicker=0.01, warping=1e-4),
+    "mould": replace(NONE, psnr_inside=15.0, clips=2),
+    "clean": replace(NONE, harm=0.0003, flicker=0.01),
+    "lookalikes": replace(NONE, harm=0.002),
+    "film a": replace(NONE, psnr_inside=20.0),
+}
+BETTER = {
+    **STANDING,
+    "light": replace(STANDING["light"], psnr_inside=25.0),
+    "medium": replace(STANDING["medium"], psnr_inside=23.0),
+}
+RECIPES = ("light", "medium")
+
+
+def test_better_and_nowhere_worse_passes() -> None:
+    decision = decide(BETTER, STANDING, "version 1", RECIPES)
+    assert decision.promote
+    assert decision.sentence() == "inside the damage +1.00 dB beside version 1, and no slice is worse"
+
+
+@pytest.mark.parametrize(
+    ("part", "worse", "told"),
+    [
+        pytest.param(
+            "film a", {"psnr_inside": 19.4}, "film a: 19.40 dB inside the damage, 20.00", id="slice"
+        ),
+        pytest.param("clean", {"harm": 0.00041}, "clean: 0.0410% of the pixels touched, 0.0300%", id="harm"),
+        pytest.param("lookalikes", {"harm": 0.0022}, "lookalikes: 0.2200% of the", id="look-alikes"),
+        pytest.param("light", {"flicker": 0.0103}, "light: flicker 0.01030, 0.01000 before", id="flicker"),
+        pytest.param("medium", {"warping": 1.06e-4}, "medium: warping error 0.000106, 0.0", id="warping"),
+    ],
+)
+def test_worse_in_one_slice_does_not_pass(part: str, worse: dict[str, Any], told: str) -> None:
+    decision = decide({**BETTER, part: replace(BETTER[part], **worse)}, STANDING, "version 1", RECIPES)
+    assert not decision.promote
+    (reason,) = decision.reasons
+    assert reason.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        pytest.param("film a", {"psnr_inside": 19.6}, id="a little"),
+        pytest.param("mould", {"psnr_inside": 5.0}, id="two clips say too little"),
+        pytest.param("film a", {"psnr_inside": None}, id="perfect"),
+        pytest.param("film a", {"harm": 0.5}, id="harm beside damage is in its PSNR"),
+    ],
+)
+def test_what_does_not_stand_in_the_way(part: str, change: dict[str, Any]) -> None:
+    assert decide({**BETTER, part: replace(BETTER[part], **change)}, STANDING, "v", RECIPES).promote
+
+
+def test_no_better_does_not_pass_and_all_reasons_are_told() -> None:
+    worst = {**STANDING, "clean": replace(STANDING["clean"], harm=0.1)}
+    decision = decide(worst, STANDING, "version 1", RECIPES)
+    assert not decision.promote
+    assert decision.reasons[0] == "inside the damage +0.00 dB beside version 1, +0.10 asked for"
+    assert len(decision.reasons) == 2
+
+
+def test_other_rules_decide_otherwise() -> None:
+    assert decide(STANDING, STANDING, "v", RECIPES, GateRules(gain_db=0)).promote
+    with pytest.raises(ValueError, match="must not be negative"):
+        GateRules(harm=-1)

@@ -1,0 +1,187 @@
+"""The whole loop: a corpus, a training, the gate, a champion, a restoration by it, and the way back."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.cli import DELIVERED, FAILED, USAGE, main
+from models.weights import write_bundle
+from storage.delivery import SUMMARY
+from tasks import dispatch
+from tasks.deliver import PAYLOAD
+from tasks.evaluation_request import EvaluationRequest
+from tasks.mlflow_engine import URI, Server
+from tasks.registry import Registry
+from tasks.retrain import RetrainRequest, begin, ended
+from tasks.training import TrainingRequest
+from tests.footage import pan, write_film
+from tests.networks import untrained
+
+pytestmark = pytest.mark.usefixtures("quiet_prefect", "at_home")
+
+CHAMPION = "models:/answerprint@champion"
+
+
+@pytest.fixture(scope="module")
+def at_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_DATA_HOME", str(home))
+        patch.delenv(URI, raising=False)
+        yield home / "answerprint"
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = DELIVERED) -> Any:
+    capsys.readouterr()
+    assert main([*arguments, "--json"]) == status
+    return json.loads(capsys.readouterr().out)
+
+
+def second(folder: Path) -> int:
+    """Another version, registered by hand."""
+    bundle = write_bundle(folder, untrained("reweave", 5))
+    registry = Registry()
+    with registry.server.begin("retrain", "by hand", {}, {}) as run:
+        return registry.register(run, bundle.folder, "# By hand\n", {}).number
+
+
+def test_the_whole_loop(
+    corpus: Path,
+    tmp_path: Path,
+    at_home: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    training = ("--network", "reweave-small", "--steps", "6", "--area", "32", "--batch", "2", "--frames", "4")
+    asked = ("retrain", str(corpus), *training, "--clips", "2", "--recipes", "medium")
+    outcome = told(capsys, *asked)
+    assert outcome["version"] == "models:/answerprint/1"
+    assert outcome["standing"] == "classical"
+    assert not outcome["promoted"]
+    assert "asked for" in outcome["reasons"][0]
+    assert "challenger" in Path(outcome["report"]).read_text()
+    run = Server().ask(lambda client: client.get_run(outcome["run_id"]))
+    assert run.info.status == "FINISHED"
+    assert run.info.run_name == f"reweave-small on {corpus.name[:8]}, 6 steps, seed 0"
+    assert {
+        "loss",
+        "rate",
+        "windows_per_second",
+        "frozen_mask_f1",
+        "eval/clean/harm",
+    } <= run.data.metrics.keys()
+    assert {"training.steps", "training.network", "evaluation.clips"} <= run.data.params.keys()
+    assert {"corpus", "code", "version", "because"} <= run.data.tags.keys()
+    assert told(capsys, *asked) == outcome  # nothing is done twice
+
+    assert main(["promote", "1", "--because", "to try it"]) == DELIVERED
+    number = second(tmp_path / "second")
+    films = [write_film(tmp_path / f"reel{n}.mkv", pan(n, 12)) for n in (6, 7)]
+    vault = str(tmp_path / "vault")
+    restoring = [str(film) for film in films] + ["--vault", vault, "--restorer", CHAMPION]
+    original = dispatch.restore_shots
+
+    def promoted_meanwhile(*arguments: Any) -> Any:
+        if Registry().champion().number == 1:  # type: ignore[union-attr]
+            assert main(["promote", str(number), "--because", "in the middle of a run"]) == DELIVERED
+        return original(*arguments)
+
+    monkeypatch.setattr(dispatch, "restore_shots", promoted_meanwhile)
+    assert main(["restore", *restoring]) == DELIVERED
+    records = [json.loads(path.read_text()) for path in Path(vault).glob("reels/*/shots/*/shot.json")]
+    assert len(records) == 2
+    assert {record["recipe"]["restorer"]["weights_sha256"] for record in records} == {outcome["sha256"]}
+    summaries = [path.read_text() for path in Path(vault).glob(f"reels/*/deliver/*/{PAYLOAD}/{SUMMARY}")]
+    assert len(summaries) == 2
+    assert all(f"answerprint version 1 ({outcome['sha256'][:16]})" in summary for summary in summaries)
+
+    plans = told(capsys, "plan", *restoring)["reels"]
+    assert [plan["shots_anew"] for plan in plans] == [[1], [1]]
+    assert main(["rollback", "--because", "that was too soon"]) == DELIVERED
+    plans = told(capsys, "plan", *restoring)["reels"]
+    assert [(plan["shots_anew"], plan["shots_done"]) for plan in plans] == [([], 1), ([], 1)]
+    models = told(capsys, "models")["versions"]
+    assert [(each["number"], each["aliases"]) for each in models] == [
+        (2, []),
+        (1, ["challenger", "champion"]),
+    ]
+    kinds = {path.suffix for path in at_home.rglob("*") if path.is_file()}
+    assert kinds == {".db", ".lock", ".json", ".safetensors", ".md", ".png", ".html"}
+
+
+def request(corpus: Path, folder: Path, **asked: Any) -> RetrainRequest:
+    training = TrainingRequest(str(corpus), "reweave-small", 6, area_px=32, **asked)
+    return RetrainRequest(training, EvaluationRequest(str(corpus)), str(folder))
+
+
+def test_a_run_that_was_stopped_goes_on(corpus: Path, tmp_path: Path) -> None:
+    registry, asked = Registry(), request(corpus, tmp_path)
+    with pytest.raises(KeyboardInterrupt), begin(asked, registry) as first:
+        raise KeyboardInterrupt
+    with begin(asked, registry) as again:
+        assert again.run.run_id == first.run.run_id
+        status = registry.server.ask(lambda client: client.get_run(first.run.run_id)).info.status
+        assert status == "RUNNING"
+    elsewhere = replace(asked, folder=str(tmp_path / "elsewhere"))
+    assert begin(elsewhere, registry).run.run_id != first.run.run_id
+    assert ended(asked, registry) is None
+
+
+def test_a_training_has_a_place_of_its_own(corpus: Path, tmp_path: Path) -> None:
+    training = TrainingRequest(str(corpus), "reweave-small", 6, area_px=32)
+    judged = EvaluationRequest(str(corpus))
+    places = {
+        RetrainRequest(replace(training, **other), judged).folder
+        for other in ({}, {"workers": 0}, {"seed": 1}, {"steps": 7})
+    }
+    assert len(places) == 3  # who reads the corpus changes nothing
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "line"),
+    [
+        pytest.param(
+            ["retrain", "{tmp}", "--steps", "3"], FAILED, "no finished corpus there", id="no corpus"
+        ),
+        pytest.param(
+            ["retrain", "{corpus}", "--steps", "3", "--network", "vgg"], USAGE, "there is none", id="network"
+        ),
+        pytest.param(
+            ["retrain", "{corpus}", "--steps", "3", "--begin", "{tmp}"],
+            USAGE,
+            "--begin {tmp}: not a",
+            id="begin",
+        ),
+        pytest.param(
+            ["retrain", "{corpus}", "--steps", "3", "--recipes", "mild"], USAGE, "no such recipe", id="recipe"
+        ),
+        pytest.param(
+            ["evaluate", "nobody", "--corpus", "{corpus}"], USAGE, "there is no such", id="restorer"
+        ),
+        pytest.param(["promote", "9", "--because", "x"], FAILED, "no such version", id="version"),
+    ],
+)
+def test_bad_input_is_told_in_one_line(
+    corpus: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    status: int,
+    line: str,
+) -> None:
+    places = {"tmp": tmp_path, "corpus": corpus}
+    assert main([argument.format(**places) for argument in arguments]) == status
+    out, err = capsys.readouterr()
+    assert line.format(**places) in err
+    assert len((out + err).strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("time", ["3x", "m", "-5m", "0h", "nanh", "infs", ""])
+def test_budgets_that_are_no_time(time: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["retrain", "corpus", f"--budget={time}"])
+    assert "write a time like 90s, 150m or 8h" in capsys.readouterr().err
