@@ -228,7 +228,8 @@ def _told(error: Exception) -> tuple[str, int]:
     from storage.errors import StorageError
     from tasks.corpus_errors import CorpusError, EngineError
     from tasks.mlflow_engine import RegistryError
-    from tasks.pool import JobFailed, PoolError
+    from tasks.pool import JobFailed
+    from tasks.ray_engine import PoolError
     from tasks.request import RequestError
     from tasks.weights import WeightsError
 

@@ -6,8 +6,9 @@ from storage.errors import StorageError
 from storage.vault import Vault
 from tasks.ledger import Ledger
 from tasks.outcome import ReelOutcome
-from tasks.pool import JobFailed, PoolError
+from tasks.pool import JobFailed
 from tasks.progress import BOARD
+from tasks.ray_engine import PoolError
 from tasks.request import RequestError, RestoreRequest
 from tasks.run import Run
 from tasks.sources import find_sources

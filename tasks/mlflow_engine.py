@@ -42,6 +42,8 @@ _QUIET = {
 }
 _PASSING = ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE")
 _TRIES, _PAUSE_S = 4, 0.5
+_ERROR = "error"
+_NOTE = "mlflow.note.content"
 _AWAY = "Max retries exceeded"
 _BATCH = 100
 """Parameters that MLflow takes at once."""
@@ -127,6 +129,8 @@ class Server:
         if run is None or run.info.lifecycle_stage != "active":
             return None
         self.ask(lambda client: client.update_run(run_id, "RUNNING"))
+        if _ERROR in run.data.tags:
+            self.ask(lambda client: client.delete_tag(run_id, _ERROR))
         return Tracked(self, run_id, run.info.artifact_uri)
 
     @property
@@ -199,7 +203,7 @@ class Tracked:
         status = "FINISHED" if kind is None else "KILLED" if kind is KeyboardInterrupt else "FAILED"
         with suppress(RegistryError):
             if error is not None:
-                self.tags({"error": first_line(error) if str(error) else type(error).__name__})
+                self.tags({_ERROR: first_line(error) if str(error) else type(error).__name__})
             if self._lost:
                 self.tags({"untold": str(self._lost)})
             self._server.ask(lambda client: client.set_terminated(self.run_id, status))
@@ -222,6 +226,10 @@ class Tracked:
     def tags(self, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():
             self._server.ask(methodcaller("set_tag", self.run_id, key, value))
+
+    def note(self, text: str) -> None:
+        """Markdown that MLflow's page shows above all else."""
+        self.tags({_NOTE: text})
 
     def numbers(self, step: int, told: Mapping[str, float]) -> None:
         """Metrics of a step. One that is told twice, after a restart, stands twice."""

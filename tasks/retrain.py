@@ -197,6 +197,7 @@ def register(work: Retraining, evaluation: Evaluation, other: Named) -> tuple[Ve
         "gate_standing": other.pinned,
     }
     card = card_text(bundle, corpus, evaluation, challenger)
+    work.run.note(card)
     version = work.registry.register(work.run, bundle.folder, card, tags)
     work.registry.challenge(version)
     return version, decision

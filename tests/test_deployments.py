@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 import yaml
 
+from flows.evaluate import evaluate
 from flows.restore_archive import restore_archive
+from flows.retrain import retrain
 from flows.synthesize_corpus import synthesize_corpus
 
 ROOT = Path(__file__).parent.parent
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 FLOWS = {
+    "flows/evaluate.py:evaluate": evaluate,
+    "flows/retrain.py:retrain": retrain,
     "flows/restore_archive.py:restore_archive": restore_archive,
     "flows/synthesize_corpus.py:synthesize_corpus": synthesize_corpus,
 }

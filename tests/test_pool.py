@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import ray
 
-from tasks.pool import JobFailed, Pool, PoolError, Worker
+from tasks.pool import JobFailed, Pool, Worker
+from tasks.ray_engine import PoolError
 
 _PATIENCE_S = 90
 

@@ -13,7 +13,7 @@ import pytest
 
 from models.training.course import Course
 from storage.errors import StorageError
-from tasks.pool import start_ray
+from tasks.ray_engine import start_ray
 from tasks.ray_train import _reason, train_with_ray
 from tasks.request import RequestError
 from tasks.training import BUNDLE, PROGRESS, TrainingRequest, train_network
