@@ -28,6 +28,7 @@ def test_a_deployment_fits_its_flow(deployment: dict[str, Any]) -> None:
     assert deployment["parameters"].keys() <= taken.keys()
     needed = {name for name, parameter in taken.items() if parameter.default is parameter.empty}
     assert needed <= deployment["parameters"].keys()
+    FLOWS[deployment["entrypoint"]].validate_parameters(deployment["parameters"])
     for schedule in deployment["schedules"]:
         assert schedule["slug"]
         assert schedule["cron"]
