@@ -37,7 +37,7 @@ class Compared:
         return f"{titles}: {len(self.evaluation.slices)} slices\n  report  {self.report}"
 
 
-_FIGURES = ("clips", "psnr_inside_before", "psnr_inside", "precision", "recall", "f1", "f1_near", "harm")
+_FIGURES = ("clips", "psnr_inside_before", "psnr_inside", "precision", "recall", "f1", "f1_seen", "harm")
 
 
 def restorers_named(names: Sequence[str]) -> list[Named]:

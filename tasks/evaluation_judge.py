@@ -22,6 +22,11 @@ NEAR_PX = 2
 """A mask that reaches so far beyond damage lets no one see a difference."""
 
 
+SEEN = 8 / 255
+"""Damage that changes a pixel by less is lost in grain, to the eye too: a third of the pixels that medium
+damage changes."""
+
+
 class KnownClip:
     """A clip whose undamaged film is known. What no restorer changes is measured once."""
 
@@ -36,11 +41,12 @@ class KnownClip:
     def tally(self, repairs: Sequence[Repair]) -> Tally:
         """The whole clip's."""
         colour = self.footage.colour
-        strict, near, before = Score(), Detection(), Fidelity()
+        strict, near, seen, before = Score(), Detection(), Detection(), Fidelity()
         for frame, repair in enumerate(repairs):
             truth_CHW, damage_HW = self.undamaged(frame), self.damage(frame)
             strict += score(repair.planes_CHW, repair.mask_HW, truth_CHW, damage_HW, colour)
             near += compare(repair.mask_HW, damage_HW, NEAR_PX)
+            seen += self._seen(frame, repair.mask_HW)
             before += fidelity(self.damaged(frame), truth_CHW, damage_HW)
         return Tally(
             1,
@@ -50,6 +56,7 @@ class KnownClip:
             _touched_px(repairs),
             strict,
             near,
+            seen,
             before,
             _steady(self.footage, repairs, self._motion),
             self._steady_before,
@@ -77,6 +84,12 @@ class KnownClip:
                     before=Fidelity(*squared_error(damaged_CHW, truth_CHW, layer_HW)),
                 )
         return tallies
+
+    def _seen(self, frame: int, found_HW: Mask) -> Detection:
+        """Of the damage that is to be seen; found or not, the rest is neither right nor wrong."""
+        damage_HW = self.damage(frame)
+        seen_HW = damage_HW & (np.abs(self.damaged(frame) - self.undamaged(frame)).max(0) >= SEEN)
+        return compare(found_HW & (seen_HW | ~damage_HW), seen_HW)
 
     def most_damaged(self) -> int:
         """The frame with most damage; the middle one where there is none."""

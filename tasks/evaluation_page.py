@@ -42,6 +42,8 @@ _HEAD = (
     "recall",
     "F1",
     "F1, 2 px",
+    "recall, seen",
+    "F1, seen",
     "harm, %",
     "harm, 2 px, %",
     "touched, %",
@@ -53,7 +55,8 @@ _TOLD = (
     "restorer was given the same. The first row of each table is the film as it is. PSNR and SSIM are "
     "against the undamaged old film, its grain and flicker included. Precision, recall, F1 and harm (the "
     "share of all pixels that were replaced away from damage) count every damaged pixel, be it ever so "
-    "faint; with 2 px, what was replaced that near to damage counts as right. Warping and flicker are along "
+    "faint; with 2 px, what was replaced that near to damage counts as right; where damage is to be seen, "
+    "what changes a pixel by less than 8 of 255 counts neither way. Warping and flicker are along "
     "the undamaged film's motion, a reel's along its own, and are to be read beside the film's own. A dash: "
     "nothing to measure, or not a pixel changed.</p>"
 )
@@ -105,7 +108,7 @@ def evaluation_html(evaluation: Evaluation) -> str:
         + _restorers(evaluation)
         + f"<p>{legend(colours)}</p>"
         + _plot(evaluation, colours, "PSNR gained inside damage, dB", lambda score: score.psnr_inside_gain)
-        + _plot(evaluation, colours, "F1 of the mask", lambda score: score.f1)
+        + _plot(evaluation, colours, "F1 of the mask, damage to be seen", lambda score: score.f1_seen)
         + _plot(evaluation, colours, "Harm, % of all pixels", lambda score: _percent(score.harm))
         + "".join(_slice(evaluation, name) for name in evaluation.slices)
         + "<h2>Gallery</h2>"
@@ -157,7 +160,7 @@ def _slice(evaluation: Evaluation, name: str) -> str:
     sides = {title: of[name] for title, of in evaluation.scores.items()}
     first = next(iter(sides.values()))
     if not first.frames:
-        return f"<h3>{escape(name)}</h3><p>Nothing in this set.</p>"
+        return ""
     share = "" if first.damaged_share is None else f", {first.damaged_share:.2%} damaged"
     rows: list[tuple[object, ...]] = [(title, *_row(score)) for title, score in sides.items()]
     if first.warping_undamaged is not None:
@@ -180,6 +183,8 @@ def _row(score: SliceScore) -> tuple[object, ...]:
         score.recall,
         score.f1,
         score.f1_near,
+        score.recall_seen,
+        score.f1_seen,
         _percent(score.harm),
         _percent(score.harm_near),
         _percent(score.touched_share),

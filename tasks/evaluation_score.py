@@ -42,6 +42,10 @@ class SliceScore:
     """Of these two; None where nothing is damaged."""
     f1_near: float | None
     """The same, pixels within two of damage counted as right."""
+    recall_seen: float | None
+    """Share of the damaged pixels that differ by 8 of 255 or more that were replaced."""
+    f1_seen: float | None
+    """Of that and precision; fainter damage counts neither way."""
     harm: float | None
     """Share of all pixels that were replaced away from damage."""
     harm_near: float | None
@@ -72,6 +76,8 @@ class Tally:
     """Strict."""
     near: Detection = field(default_factory=Detection)
     """Found pixels within two of damage count as right."""
+    seen: Detection = field(default_factory=Detection)
+    """Damage that cannot be seen counts neither way."""
     before: Fidelity = field(default_factory=Fidelity)
     """The input's."""
     steady: Steadiness = field(default_factory=Steadiness)
@@ -88,6 +94,7 @@ class Tally:
             self.touched_px + other.touched_px,
             self.score + other.score,
             self.near + other.near,
+            self.seen + other.seen,
             self.before + other.before,
             self.steady + other.steady,
             self.steady_before + other.steady_before,
@@ -115,6 +122,8 @@ class Tally:
             recall=strict.recall if damage else None,
             f1=strict.f1 if damage and strict.pixels else None,
             f1_near=self.near.f1 if damage and self.near.pixels else None,
+            recall_seen=self.seen.recall if self.seen.hit + self.seen.missed else None,
+            f1_seen=self.seen.f1 if self.seen.hit + self.seen.missed else None,
             harm=strict.harm if strict.pixels else None,
             harm_near=self.near.harm if self.near.pixels else None,
             warping=_warping(self.steady),

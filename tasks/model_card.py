@@ -8,7 +8,7 @@ from storage.corpus import Corpus
 from tasks.evaluation import Evaluation
 from tasks.licences import licensed_films
 
-_FIGURES = ("psnr_inside_before", "psnr_inside", "precision", "recall", "f1", "f1_near", "harm")
+_FIGURES = ("psnr_inside_before", "psnr_inside", "precision", "recall", "f1", "f1_seen", "harm")
 
 
 def card_text(bundle: Bundle, corpus: Corpus, evaluation: Evaluation, title: str) -> str:

@@ -148,6 +148,22 @@ def oracle(clip: Clip, reach_px: int = 0) -> list[Repair]:
     return repairs
 
 
+def test_damage_that_cannot_be_seen_counts_neither_way() -> None:
+    clip = make_clip(1, height=HEIGHT, width=WIDTH)
+    middle = clip.masks_THW.shape[2] // 2
+    faint = clip.masks_THW[:, None] > 0
+    faint[..., middle:] = False
+    damaged = np.where(faint, clip.undamaged_TCHW + 5, clip.damaged_TCHW).astype(np.uint8)
+    known = KnownClip(replace(clip, damaged_TCHW=damaged))
+    assert 0 < faint.sum() < np.count_nonzero(clip.masks_THW)
+    for repairs in (oracle(clip), oracle(replace(clip, masks_THW=clip.masks_THW * ~faint[:, 0]))):
+        told = known.tally(repairs).told()
+        assert (told.recall_seen, told.f1_seen) == (1, 1)
+    assert (told.recall or 1) < 1
+    wide = known.tally(oracle(clip, 2)).told()
+    assert wide.recall_seen == 1 > (wide.f1_seen or 1)
+
+
 def test_an_oracle_scores_as_one() -> None:
     clip = make_clip(1, height=HEIGHT, width=WIDTH)
     known = KnownClip(clip)

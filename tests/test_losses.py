@@ -44,6 +44,11 @@ def of(*values: float) -> Tensor:
         pytest.param(lambda: charbonnier(of(0.7), of(0.3), eps=0.3), 0.5, id="charbonnier, 3-4-5"),
         pytest.param(lambda: mask_loss(of(0, 0), of(1, 0)), math.log(2) + 1 - 2 / 3, id="mask, undecided"),
         pytest.param(
+            lambda: mask_loss(of(0, 0, 9, -9), of(1, 0, 0, 1), of(1, 1, 0, 0)),
+            math.log(2) + 1 - 2 / 3,
+            id="mask, half of it not asked for",
+        ),
+        pytest.param(
             # Cross-entropy is (softplus(-1) + softplus(-2)) / 2.
             lambda: mask_loss(of(1, -2), of(1, 0)),
             (0.3132617 + 0.1269280) / 2 + 1 - (2 * 0.7310586 + 1) / (0.7310586 + 0.1192029 + 1 + 1),

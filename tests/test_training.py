@@ -134,6 +134,19 @@ def test_training_learns() -> None:
     assert notes.looks[-1]["psnr_inside"] > notes.looks[-1]["psnr_inside_before"] + 1
 
 
+def test_faint_damage_is_not_asked_of_the_mask() -> None:
+    material = batch(1)
+    faint = material.damage_T1HW.clone()
+    faint[..., SIDE // 2 :] = False
+    lit = torch.where(faint, material.undamaged_T1HW + 3 / 255, material.damaged_T1HW)
+    trial = ReweaveLearner(network()).trial(material._replace(damaged_T1HW=lit))
+    seen = (lit - material.undamaged_T1HW).abs() > 4 / 255
+    assert faint.any()
+    assert trial.certain_NT1HW is not None
+    assert torch.equal(trial.certain_NT1HW, ~material.damage_T1HW | seen)
+    assert not trial.certain_NT1HW[faint].any()
+
+
 def test_pictures_show_what_the_mask_found() -> None:
     material = batch(3)
     found = material.damage_T1HW.clone()

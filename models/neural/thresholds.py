@@ -17,8 +17,8 @@ Film = Literal["damaged", "clean", "lookalike"]
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-_SURE = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-_EDGE = (0.2, 0.35, 0.5)
+_SURE = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
+_EDGE = (0.2, 0.35, 0.5, 0.65)
 
 
 @dataclass(frozen=True)

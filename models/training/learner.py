@@ -19,6 +19,11 @@ _ALONE = 0.1
 """Share of steps in which a network hears of the past or of the future alone: `opinions` asks it so."""
 
 
+_FAINT = 4 / 255
+"""Damage that changes a pixel by less is within the grain: asked for it, a mask learns to find grain. It is
+one in six of the pixels that medium damage changes."""
+
+
 class Learner(Protocol):
     """A network in training."""
 
@@ -57,4 +62,5 @@ class ReweaveLearner:
             clips(finding.logit_N1HW),
             clips(finding.spread_N1HW),
             material.motion_T2HW.float(),
+            certain_NT1HW=~damage | ((material.damaged_T1HW - material.undamaged_T1HW).abs() >= _FAINT),
         )

@@ -55,8 +55,9 @@ def temporal_difference(
     return _mean((after - warp(before, flow)).abs(), inside)
 
 
-def mask_loss(logit: Tensor, damage: Tensor) -> Tensor:
+def mask_loss(logit: Tensor, damage: Tensor, certain: Tensor | None = None) -> Tensor:
     """Binary cross-entropy plus soft Dice, of a mask's logits against true damage in [0, 1]; any one shape.
+    `certain`, 0 or 1, leaves pixels out of which nothing is asked.
 
     Cross-entropy, unweighted, keeps the probability honest: it is shown as confidence, and the mask is cut
     from it where being wrong is worse than missing (focal loss and balanced weights bend it). Alone it learns
@@ -64,10 +65,11 @@ def mask_loss(logit: Tensor, damage: Tensor) -> Tensor:
     damage is. Dice is taken over the batch: clean frames have none of their own.
     """
     logit, damage = logit.float(), damage.float()
-    probability = torch.sigmoid(logit)
+    asked = torch.ones_like(damage) if certain is None else certain.float()
+    probability, damage = torch.sigmoid(logit) * asked, damage * asked
     common = 2 * (probability * damage).sum() + _DICE_PX
     dice = 1 - common / (probability.sum() + damage.sum() + _DICE_PX)
-    return F.binary_cross_entropy_with_logits(logit, damage) + dice
+    return _mean(F.binary_cross_entropy_with_logits(logit, damage, reduction="none"), asked) + dice
 
 
 def spread_loss(spread: Tensor, restored: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -82,6 +82,8 @@ class Trial(NamedTuple):
     """True flow from each frame but the first to the one before: T - 1 entries. None stands for no motion."""
     verdict: Tensor | None = None
     """The discriminator's, on the restored frames."""
+    certain_NT1HW: Tensor | None = None
+    """1 where the mask is asked for, 0 where it may say what it likes. None: everywhere."""
 
 
 class Terms(NamedTuple):
@@ -125,7 +127,7 @@ def judge(objective: Objective, trial: Trial, perceptual: Perceptual | None = No
     if objective.mask:
         logit = _needed(trial.logit_NT1HW, "logit_NT1HW")
         damage = _needed(trial.damage_NT1HW, "damage_NT1HW")
-        terms = terms._replace(mask=objective.mask * mask_loss(logit, damage))
+        terms = terms._replace(mask=objective.mask * mask_loss(logit, damage, trial.certain_NT1HW))
     if objective.spread:
         spread = _needed(trial.spread_NT1HW, "spread_NT1HW")
         terms = terms._replace(spread=objective.spread * spread_loss(spread, restored, target, weight))
