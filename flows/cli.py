@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import asdict
 from fractions import Fraction
 from importlib.metadata import version
@@ -58,15 +57,14 @@ def _restore(options: argparse.Namespace) -> int:
 
 
 def _restored(options: argparse.Namespace) -> list["ReelOutcome"]:
-    from flows.terminal import engines_to_log, show_progress
+    from flows.terminal import at_work
     from tasks.workforce import workers
 
     request = _request(options)
     signal.signal(signal.SIGTERM, _interrupt)
     with (
-        nullcontext() if options.debug else engines_to_log(),
+        at_work(options.debug, options.json),
         workers(options.workers, request.gpus_each),
-        show_progress(quiet=options.json or not sys.stderr.isatty()),
     ):
         # Prefect takes seconds to import and to start its server; Ray starts beside it in the pool's thread.
         from flows.restore_archive import restore_archive

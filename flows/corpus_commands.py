@@ -3,9 +3,7 @@
 import argparse
 import json
 import os
-import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +86,7 @@ def _engine_options(sub: argparse.ArgumentParser, workers: Callable[[str], int])
 
 
 def _synthesize(options: argparse.Namespace) -> int:
-    from flows.terminal import engines_to_log, show_progress
+    from flows.terminal import at_work
     from tasks.corpus import open_corpus
     from tasks.corpus_request import CorpusRequest
     from tasks.dask_engine import reach
@@ -110,10 +108,7 @@ def _synthesize(options: argparse.Namespace) -> int:
     )
     open_corpus(asked, options.sources)
     reach(options.scheduler)
-    with (
-        nullcontext() if options.debug else engines_to_log(),
-        show_progress(quiet=options.json or not sys.stderr.isatty()),
-    ):
+    with at_work(options.debug, options.json):
         from flows.synthesize_corpus import synthesize_corpus
 
         outcome = synthesize_corpus(
@@ -168,14 +163,14 @@ def _print_figures(told: "CorpusOutcome") -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from flows.terminal import engines_to_log
+    from flows.terminal import at_work
     from tasks.corpus import find_corpus
     from tasks.corpus_verify import verify_corpus
     from tasks.dask_engine import engine
 
     find_corpus(options.corpus)
     with (
-        nullcontext() if options.debug else engines_to_log(),
+        at_work(options.debug, options.json),
         engine(options.workers, options.scheduler) as crew,
     ):
         verdict = verify_corpus(crew, options.corpus, options.all, options.templates)
@@ -184,7 +179,7 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _rebuild(options: argparse.Namespace) -> int:
-    from flows.terminal import engines_to_log, show_progress
+    from flows.terminal import at_work
     from tasks.corpus import find_corpus
     from tasks.corpus_rebuild import rebuild_corpus
     from tasks.dask_engine import engine
@@ -192,8 +187,7 @@ def _rebuild(options: argparse.Namespace) -> int:
 
     find_corpus(options.corpus)
     with (
-        nullcontext() if options.debug else engines_to_log(),
-        show_progress(quiet=options.json or not sys.stderr.isatty()),
+        at_work(options.debug, options.json),
         engine(options.workers, options.scheduler) as crew,
     ):
         tell = BOARD.stage(os.path.basename(options.corpus.rstrip("/")), "rebuild")

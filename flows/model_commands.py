@@ -2,9 +2,7 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +74,7 @@ def _seconds(text: str) -> float:
 
 
 def _retrain(options: argparse.Namespace) -> int:
-    from flows.terminal import engines_to_log, show_progress
+    from flows.terminal import at_work
     from tasks.evaluation_request import EvaluationRequest
     from tasks.registry import Registry
     from tasks.retrain import RetrainRequest
@@ -100,10 +98,7 @@ def _retrain(options: argparse.Namespace) -> int:
     )
     request = RetrainRequest(training, judged, options.folder, options.workers, licence=options.licence)
     Registry().versions()
-    with (
-        nullcontext() if options.debug else engines_to_log(),
-        show_progress(quiet=options.json or not sys.stderr.isatty()),
-    ):
+    with at_work(options.debug, options.json):
         from flows.retrain import retrain
 
         outcome = retrain(
@@ -114,7 +109,7 @@ def _retrain(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from flows.terminal import engines_to_log, show_progress
+    from flows.terminal import at_work
     from tasks.comparing import restorers_named
     from tasks.evaluation_request import EvaluationRequest
 
@@ -122,10 +117,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         options.corpus, tuple(options.recipes), clips=options.clips, reels=tuple(options.reels)
     )
     pinned = [restorer.pinned for restorer in restorers_named(options.restorers)]
-    with (
-        nullcontext() if options.debug else engines_to_log(),
-        show_progress(quiet=options.json or not sys.stderr.isatty()),
-    ):
+    with at_work(options.debug, options.json):
         from flows.evaluate import evaluate
 
         compared = evaluate(pinned, request, options.output)

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -29,6 +29,17 @@ from tasks.progress import BOARD
 ENGINES_LOG = Path(tempfile.gettempdir(), f"answerprint-{os.getuid()}-engines.log")
 _TICK_S = 0.25
 _NAME_WIDTH = 36
+
+
+@contextmanager
+def at_work(debug: bool = False, as_json: bool = False) -> Iterator[None]:
+    """A command's terminal while its engines work: bars where a person looks on, the engines' own words in
+    their log unless all is to be seen."""
+    with (
+        nullcontext() if debug else engines_to_log(),
+        show_progress(quiet=as_json or not sys.stderr.isatty()),
+    ):
+        yield
 
 
 @contextmanager
