@@ -37,7 +37,7 @@ def add_commands(command: Command, at_least_one: Callable[[str], int]) -> None:
     )
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--workers", type=at_least_one, default=1, help="processes that train together")
-    sub.add_argument("--folder", metavar="DIRECTORY", default="", help="for the training while it lasts")
+    sub.add_argument("--trainings", metavar="DIRECTORY", default="", help="where trainings are kept")
     sub.add_argument("--licence", default="unknown", help="of the weights, for their card")
     _evaluation_options(sub, at_least_one)
     sub = command("evaluate", _evaluate, "compare restorers on clips made old, and on real film")
@@ -96,13 +96,13 @@ def _retrain(options: argparse.Namespace) -> int:
     judged = EvaluationRequest(
         options.corpus, tuple(options.recipes), clips=options.clips, reels=tuple(options.reels)
     )
-    request = RetrainRequest(training, judged, options.folder, options.workers, licence=options.licence)
+    request = RetrainRequest(training, judged, options.trainings, options.workers, licence=options.licence)
     Registry().versions()
     with at_work(options.debug, options.json):
         from flows.retrain import retrain
 
         outcome = retrain(
-            request.training, request.evaluation, request.folder, request.workers, request.licence
+            request.training, request.evaluation, request.trainings, request.workers, request.licence
         )
     print(json.dumps(asdict(outcome), indent=2) if options.json else outcome.sentence())
     return _DONE
@@ -153,10 +153,9 @@ def _models(options: argparse.Namespace) -> int:
         return _DONE
     for version in versions:
         print(_line(version))
-    print(
-        f"{len(versions)} versions in {registry.server.shown}; "
-        f"`mlflow ui --backend-store-uri {registry.server.shown}` shows how they came about"
-    )
+    where = registry.server.shown
+    shows = f"`mlflow ui --backend-store-uri {where}`" if where.startswith("sqlite:") else "its page"
+    print(f"{len(versions)} versions in {where}; {shows} shows how they came about")
     return _DONE
 
 
@@ -191,5 +190,6 @@ def _rollback(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"champion": now.name if now else None, "before": lost.name}))
     else:
-        print(f"{now.name if now else 'nobody'} is the champion again; {lost.name} is no longer")
+        again = f"{now.name} is the champion again" if now else "there is no champion now"
+        print(f"{again}; {lost.name} no longer is")
     return _DONE

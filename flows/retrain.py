@@ -11,7 +11,7 @@ from tasks.model_steps import (
     train_model,
 )
 from tasks.registry import Registry
-from tasks.retrain import RetrainOutcome, RetrainRequest, begin, ended
+from tasks.retrain import RetrainOutcome, RetrainRequest, at_work, ended
 from tasks.training import TrainingRequest
 
 
@@ -19,7 +19,7 @@ from tasks.training import TrainingRequest
 def retrain(
     training: TrainingRequest,
     evaluation: EvaluationRequest | None = None,
-    folder: str = "",
+    trainings: str = "",
     worker_count: int = 1,
     licence: str = "unknown",
 ) -> RetrainOutcome:
@@ -29,11 +29,11 @@ def retrain(
     Raises RequestError, StorageError, RegistryError, WeightsError, PoolError, ArithmeticError.
     """
     judged = evaluation or EvaluationRequest(training.corpus)
-    request = RetrainRequest(training, judged, folder, worker_count, licence=licence)
+    request = RetrainRequest(training, judged, trainings, worker_count, licence=licence)
     registry = Registry()
     if outcome := ended(request, registry):
         return outcome
-    with begin(request, registry) as work:
+    with at_work(request, registry) as work:
         train_model(work)
         choose_thresholds(work)
         compared, standing = compare_models(work)

@@ -5,9 +5,14 @@ from dataclasses import dataclass
 
 from tasks.evaluation_request import CLEAN, IN_SCENE
 from tasks.evaluation_score import SliceScore
+from tasks.request import RequestError
 
 Scores = Mapping[str, SliceScore]
 """Of one restorer, by slice."""
+
+
+_PERFECT_DB = 100.0
+"""Stands for a repair without any error, whose PSNR is no number."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,8 @@ class GateRules:
     slice_db: float = 0.5
     """No slice may be worse inside its damage by more."""
     least_clips: int = 3
-    """A slice of fewer clips says too little to stand in the way."""
+    """A slice of fewer clips says too little to stand in the way, but for recipes, clean film and
+    look-alikes."""
     harm: float = 1e-4
     """Share of all pixels: film without damage, and film with look-alikes, may be touched by so much more."""
     flicker: float = 2e-4
@@ -29,7 +35,7 @@ class GateRules:
 
     def __post_init__(self) -> None:
         if min(self.gain_db, self.slice_db, self.least_clips, self.harm, self.flicker, self.warping) < 0:
-            raise ValueError("a gate's margins must not be negative")
+            raise RequestError("a gate's margins must not be negative")
 
 
 @dataclass(frozen=True)
@@ -58,25 +64,33 @@ def decide(
     against = []
     if gain < rules.gain_db:
         against.append(f"inside the damage {gain:+.2f} dB beside {name}, {rules.gain_db:+.2f} asked for")
-    against += _worse(challenger, standing, rules)
+    against += _worse(challenger, standing, recipes, rules)
     if against:
         return Decision(False, name, tuple(against))
-    return Decision(True, name, (f"inside the damage {gain:+.2f} dB beside {name}, and no slice is worse",))
+    return Decision(
+        True,
+        name,
+        (f"inside the damage {gain:+.2f} dB beside {name}, and no slice is worse beyond its margin",),
+    )
 
 
 def _mean(scores: Scores, recipes: Sequence[str]) -> float:
-    """PSNR inside the damage; perfect repairs, which have none, count as 100 dB."""
-    reached = [scores[recipe].psnr_inside for recipe in recipes]
-    return sum(100.0 if each is None else each for each in reached) / max(1, len(reached))
+    """Of PSNR inside the damage."""
+    reached = [_reached(scores[recipe]) for recipe in recipes]
+    return sum(reached) / max(1, len(reached))
 
 
-def _worse(challenger: Scores, standing: Scores, rules: GateRules) -> Iterator[str]:
+def _reached(score: SliceScore) -> float:
+    return _PERFECT_DB if score.psnr_inside is None else score.psnr_inside
+
+
+def _worse(challenger: Scores, standing: Scores, recipes: Sequence[str], rules: GateRules) -> Iterator[str]:
     for part, score in challenger.items():
         other = standing[part]
-        if score.clips < rules.least_clips:
+        if score.clips < rules.least_clips and part not in (*recipes, CLEAN, IN_SCENE):
             continue
-        if _over(other.psnr_inside, score.psnr_inside, rules.slice_db):
-            yield f"{part}: {score.psnr_inside:.2f} dB inside the damage, {other.psnr_inside:.2f} before"
+        if score.psnr_inside_before is not None and _over(_reached(other), _reached(score), rules.slice_db):
+            yield f"{part}: {_reached(score):.2f} dB inside the damage, {_reached(other):.2f} before"
         if part in (CLEAN, IN_SCENE) and _over(score.harm, other.harm, rules.harm):
             yield f"{part}: {score.harm:.4%} of the pixels touched, {other.harm:.4%} before"
         if _over(score.flicker, other.flicker, rules.flicker):

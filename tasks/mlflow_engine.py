@@ -46,9 +46,11 @@ _ERROR = "error"
 _NOTE = "mlflow.note.content"
 _AWAY = "Max retries exceeded"
 _BATCH = 100
-"""Parameters that MLflow takes at once."""
+"""Parameters, or metrics, told at once."""
 _LONGEST = 6000
-"""Characters of a parameter that it takes."""
+"""Characters of a parameter, or of a tag, that it takes; less than its own limits."""
+_REFUSED = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
+_SILENT_S = 300.0
 
 
 class RegistryError(Exception):
@@ -63,7 +65,7 @@ class RegistryError(Exception):
 def home() -> Path:
     """The user's data folder: MLflow's database where no server is named, and bundles that were fetched."""
     data = os.environ.get("XDG_DATA_HOME", "").strip()
-    return (Path(data) if data else Path.home() / ".local" / "share") / "answerprint"
+    return (Path(data).absolute() if data else Path.home() / ".local" / "share") / "answerprint"
 
 
 class Server:
@@ -94,7 +96,9 @@ class Server:
                 tries += 1
                 code = getattr(error, "error_code", "")
                 if tries == _TRIES or code not in _PASSING:
-                    raise RegistryError(f"registry {self.shown}: {self._told(error)}", code) from error
+                    # What MLflow raised shows the address whole, and logs show all that was raised.
+                    cause = error if self.shown == self.uri else None
+                    raise RegistryError(f"registry {self.shown}: {self._told(error)}", code) from cause
                 time.sleep(_PAUSE_S)
 
     def ask_but(self, refusal: Refusal, call: "Callable[[MlflowClient], T]") -> T | None:
@@ -120,7 +124,11 @@ class Server:
         number = self._experiment(experiment)
         run = self.ask(lambda client: client.create_run(number, tags=dict(tags), run_name=name))
         tracked = Tracked(self, run.info.run_id, run.info.artifact_uri)
-        tracked.parameters(told)
+        try:
+            tracked.parameters(told)
+        except RegistryError as error:
+            tracked.__exit__(type(error), error, None)
+            raise
         return tracked
 
     def take_up(self, run_id: str) -> "Tracked | None":
@@ -137,7 +145,9 @@ class Server:
     def _database(self) -> Path | None:
         """The file of a local database."""
         parts = urlsplit(self.uri)
-        return Path(unquote(parts.path.removeprefix("/"))) if parts.scheme == "sqlite" else None
+        if parts.scheme != "sqlite":
+            return None
+        return Path(unquote(parts.path.removeprefix("/"))).absolute()
 
     def _told(self, error: Exception) -> str:
         """For people, and without the password that MLflow shows."""
@@ -186,13 +196,14 @@ class Server:
 
 
 class Tracked:
-    """One run, open until it is left. What is told of it must not cost a training: numbers and pictures that
-    MLflow cannot take are counted, not raised; files and versions are raised."""
+    """One run, open until it is left. What is told of it must not cost a training: numbers, tags and pictures
+    that MLflow cannot take are counted, not raised; parameters and files are raised."""
 
     def __init__(self, server: Server, run_id: str, artifacts: str) -> None:
         """artifacts: where its files are kept, as MLflow calls it."""
         self._server, self.run_id, self.artifacts = server, run_id, artifacts
         self._lost = 0
+        self._silent_until = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -201,18 +212,24 @@ class Tracked:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         status = "FINISHED" if kind is None else "KILLED" if kind is KeyboardInterrupt else "FAILED"
+        if error is not None:
+            self.tags({_ERROR: first_line(error) if str(error) else type(error).__name__})
+        if self._lost:
+            self.tags({"untold": str(self._lost)})
         with suppress(RegistryError):
-            if error is not None:
-                self.tags({_ERROR: first_line(error) if str(error) else type(error).__name__})
-            if self._lost:
-                self.tags({"untold": str(self._lost)})
             self._server.ask(lambda client: client.set_terminated(self.run_id, status))
 
     def _try(self, call: Callable[["MlflowClient"], Any]) -> None:
+        """A server that is away takes a minute to say so: it is not asked again for a while."""
+        if time.monotonic() < self._silent_until:
+            self._lost += 1
+            return
         try:
             self._server.ask(call)
-        except RegistryError:
+        except RegistryError as error:
             self._lost += 1
+            if error.refusal not in _REFUSED:
+                self._silent_until = time.monotonic() + _SILENT_S
 
     def parameters(self, told: Mapping[str, Any]) -> None:
         """What it was asked for, nested names joined by dots."""
@@ -225,7 +242,7 @@ class Tracked:
 
     def tags(self, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():
-            self._server.ask(methodcaller("set_tag", self.run_id, key, value))
+            self._try(methodcaller("set_tag", self.run_id, key, value[:_LONGEST]))
 
     def note(self, text: str) -> None:
         """Markdown that MLflow's page shows above all else."""
@@ -237,7 +254,9 @@ class Tracked:
 
         now = int(time.time() * 1000)
         metrics = [Metric(key, float(value), now, step) for key, value in told.items()]
-        self._try(lambda client: client.log_batch(self.run_id, metrics=metrics))
+        for start in range(0, len(metrics), _BATCH):
+            part = metrics[start : start + _BATCH]
+            self._try(methodcaller("log_batch", self.run_id, metrics=part))
 
     def picture(self, name: str, picture_HWC: NDArray[np.uint8]) -> None:
         """An RGB picture as `pictures/<name>.png`."""

@@ -1,7 +1,6 @@
 """What a run would do, how long it would take and how much it would store. Changes nothing."""
 
 import os
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -38,7 +37,7 @@ class ReelPlan:
     shots_done: int = 0
     shots_anew: tuple[int, ...] = ()
     """Shots, counted from 1, that were delivered before and would be restored anew: the restorer, its
-    settings or this version of it is another."""
+    settings, the mode or the mask is another."""
     frames_to_restore: int = 0
     seconds: int = 0
     storage_bytes: int = 0
@@ -54,7 +53,7 @@ class ReelPlan:
         else:
             work = f"{self.frames} frames, {self.shots_done} of {self.shots} shots done already"
             if self.shots_anew:
-                work += f", delivered by another restorer and to be restored anew: {listed(self.shots_anew)}"
+                work += f", delivered otherwise before and to be restored anew: {listed(self.shots_anew)}"
         basis = "by this vault's ledger" if self.measured else "by figures of another machine"
         return (
             f"{self.source}: {work}; {self.frames_to_restore} frames to restore, about "
@@ -95,7 +94,7 @@ def _plan_reel(vault: Vault, request: RestoreRequest, source: str, workers: int)
             ready = [there and (mask is not None or request.mask is None) for _, there in planned]
             todo = sum(job.frames for (job, _), is_done in zip(planned, ready, strict=True) if not is_done)
             shots, done = len(planned), sum(ready)
-            anew = _anew(vault, ingested, [job for job, _ in planned])
+            anew = _anew(vault, ingested, [job for job, _ in planned], ready)
     else:
         frames, video = count_frames(source, request.rate)
         todo = frames
@@ -121,17 +120,16 @@ def _plan_reel(vault: Vault, request: RestoreRequest, source: str, workers: int)
     )
 
 
-def _anew(vault: Vault, reel: IngestedReel, jobs: Sequence[ShotJob]) -> tuple[int, ...]:
-    """The shots of which every delivery holds another output than would be made now."""
-    delivered: dict[tuple[int, int], set[str]] = defaultdict(set)
-    for outcome in deliveries(vault, reel):
-        for shot in outcome.shot_rows:
-            delivered[shot["start"], shot["end"]].add(shot["output"])
-    outputs = (delivered.get((job.start, job.end)) for job in jobs)
+def _anew(
+    vault: Vault, reel: IngestedReel, jobs: Sequence[ShotJob], ready: Sequence[bool]
+) -> tuple[int, ...]:
+    """The shots that were delivered before, and whose output would be another."""
+    delivered = {(shot["start"], shot["end"]) for each in deliveries(vault, reel) for shot in each.shot_rows}
+    spans = ((job.start, job.end) for job in jobs)
     return tuple(
         n
-        for n, (job, output) in enumerate(zip(jobs, outputs, strict=True), 1)
-        if output and job.key.rpartition("/")[2] not in output
+        for n, (span, is_done) in enumerate(zip(spans, ready, strict=True), 1)
+        if span in delivered and not is_done
     )
 
 

@@ -8,13 +8,13 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
+from models.checkpoint import sha256_of
 from models.errors import WeightsError
 from models.weights import CONFIG, WEIGHTS, check_weights, read_bundle
 from tasks.mlflow_engine import RegistryError, Server, Tracked, home
@@ -27,7 +27,8 @@ _NAMED = re.compile(rf"{_SCHEME}{MODEL}(?:/(?P<number>[1-9][0-9]*)|@(?P<alias>[a
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _BUNDLE = "bundle"
 _MOST = 1000
-_BEFORE, _NOBODY = "champion_before", "nobody"
+_WEIGHTS, _WHOLE = "sha256", "bundle_sha256"
+_ROLLED_BACK, _SUCCESSION = "rolled_back", "succession"
 _DESCRIPTION = "Restorers of damaged film: weight bundles, in which nothing can run."
 
 
@@ -38,6 +39,8 @@ class Version:
     number: int
     sha256: str
     """Of its weights."""
+    bundle_sha256: str
+    """Of its `config.json`, which holds that of the weights, and how they are to be used."""
     run_id: str
     source: str
     """Where MLflow keeps its bundle."""
@@ -69,10 +72,14 @@ class Registry:
         self.server = server or Server()
 
     def register(self, run: Tracked, folder: Path, card: str, tags: Mapping[str, str]) -> Version:
-        """A bundle as a new version, with its card; it has no alias yet. Raises RegistryError,
-        WeightsError."""
+        """A bundle as a version, with its card; it has no alias yet. One that the run registered before is
+        taken again. Raises RegistryError, WeightsError."""
         bundle = read_bundle(folder)
         check_weights(bundle)
+        whole = sha256_of(folder / CONFIG)
+        for version in self.versions():
+            if (version.run_id, version.bundle_sha256) == (run.run_id, whole):
+                return version
         with tempfile.TemporaryDirectory() as place:
             written = Path(place, CARD)
             written.write_text(card, encoding="utf-8")
@@ -83,7 +90,7 @@ class Registry:
             lambda client: client.create_registered_model(MODEL, description=_DESCRIPTION),
         )
         source = f"{run.artifacts}/{_BUNDLE}"
-        told = {**tags, "sha256": bundle.sha256}
+        told = {**tags, _WEIGHTS: bundle.sha256, _WHOLE: whole}
         made = self.server.ask(
             lambda client: client.create_model_version(MODEL, source, run.run_id, told, description=card)
         )
@@ -124,12 +131,11 @@ class Registry:
 
     def fetch(self, version: Version) -> Path:
         """The directory of a version's bundle on this machine, by its digest: fetched once, checked every
-        time. Raises RegistryError, WeightsError."""
-        if not _SHA256.fullmatch(version.sha256):
+        time. Raises RegistryError."""
+        if not _SHA256.fullmatch(version.bundle_sha256):
             raise RegistryError(f"{version.name}: has no digest; `answerprint retrain` registers with one")
-        folder = home() / "models" / version.sha256
-        with suppress(WeightsError):
-            check_weights(read_bundle(folder))
+        folder = home() / "models" / version.bundle_sha256
+        if _is(folder, version):
             return folder
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as place:
@@ -137,14 +143,14 @@ class Registry:
             fetched.mkdir()
             for name in (CONFIG, WEIGHTS, CARD):
                 self.server.download(f"{version.source}/{name}", fetched)
-            bundle = read_bundle(fetched)
-            check_weights(bundle)
-            if bundle.sha256 != version.sha256:
-                raise RegistryError(f"{version.name}: its weights are not those registered; do not use it")
-            shutil.rmtree(folder, ignore_errors=True)
-            with suppress(OSError):  # another process may have been quicker
+            if not _is(fetched, version):
+                raise RegistryError(f"{version.name}: is not what was registered; do not use it")
+            try:
                 os.rename(fetched, folder)
-        check_weights(read_bundle(folder))
+            except OSError:  # another process was quicker, or something spoilt lies there
+                if not _is(folder, version):
+                    shutil.rmtree(folder, ignore_errors=True)
+                    os.rename(fetched, folder)
         return folder
 
     def challenge(self, version: Version) -> None:
@@ -159,28 +165,51 @@ class Registry:
     def promote(self, version: Version, why: str) -> Version | None:
         """Makes it the champion; returns the one before. The alias moves last and at once: whoever asks gets
         the one or the other. Raises RegistryError where it is the champion already."""
-        before = self.champion()
+        version, before = self.version(version.name), self.champion()
         if before is not None and before.number == version.number:
             raise RegistryError(f"{version.name}: is the {CHAMPION} already")
-        number = str(before.number) if before else _NOBODY
-        self.tag(version, {"promoted": _now(), "promoted_because": why, _BEFORE: number})
+        self.tag(version, {"promoted": _now(), "promoted_because": why})
+        if _ROLLED_BACK in version.tags:
+            number = str(version.number)
+            self.server.ask(lambda client: client.delete_model_version_tag(MODEL, number, _ROLLED_BACK))
+        succession = self._succession(before)
+        self._succeed([*succession, before.number] if before else succession)
         self._alias(CHAMPION, version)
+        if CHALLENGER in version.aliases:
+            self.server.ask(lambda client: client.delete_registered_model_alias(MODEL, CHALLENGER))
         return before
 
     def rollback(self, why: str) -> tuple[Version, Version | None]:
-        """Gives the alias back to the champion before; returns who lost it and who has it now, None for
-        nobody. Raises RegistryError where there is no champion, or the one before is gone."""
+        """Gives the alias back to the champion before, past those that were rolled back themselves; returns
+        who lost it and who has it now, None for nobody. Raises RegistryError where there is no champion."""
         champion = self.champion()
         if champion is None:
             raise RegistryError(f"registry {self.server.shown}: no {CHAMPION}, nothing to roll back")
-        number = champion.tags.get(_BEFORE, _NOBODY)
-        before = None if number == _NOBODY else self.version(f"{_SCHEME}{MODEL}/{number}")
-        self.tag(champion, {"rolled_back": _now(), "rolled_back_because": why})
+        self.tag(champion, {_ROLLED_BACK: _now(), "rolled_back_because": why})
+        known = {version.number: version for version in self.versions()}
+        succession = self._succession(champion)
+        before: Version | None = None
+        while succession and before is None:
+            before = known.get(succession.pop())
+            if before is not None and _ROLLED_BACK in before.tags:
+                before = None
+        self._succeed(succession)
         if before is None:
             self.server.ask(lambda client: client.delete_registered_model_alias(MODEL, CHAMPION))
         else:
             self._alias(CHAMPION, before)
         return champion, before
+
+    def _succession(self, champion: Version | None) -> list[int]:
+        """The champions before this one, the last one last. A promotion that broke off may have put it there
+        itself."""
+        model = self.server.ask(lambda client: client.get_registered_model(MODEL))
+        numbers = [int(number) for number in model.tags.get(_SUCCESSION, "").split()]
+        return numbers[:-1] if champion and numbers[-1:] == [champion.number] else numbers
+
+    def _succeed(self, numbers: Sequence[int]) -> None:
+        told = " ".join(str(number) for number in numbers)
+        self.server.ask(lambda client: client.set_registered_model_tag(MODEL, _SUCCESSION, told))
 
     def _alias(self, alias: str, version: Version) -> None:
         self.server.ask(lambda client: client.set_registered_model_alias(MODEL, alias, str(version.number)))
@@ -191,13 +220,24 @@ def _version(told: Any, aliases: Sequence[str]) -> Version:
     tags = dict(told.tags)
     return Version(
         int(told.version),
-        tags.get("sha256", ""),
+        tags.get(_WEIGHTS, ""),
+        tags.get(_WHOLE, ""),
         told.run_id or "",
         told.source,
         tags,
         tuple(sorted(aliases)),
         made.isoformat(timespec="seconds"),
     )
+
+
+def _is(folder: Path, version: Version) -> bool:
+    """Whether a directory holds the version's bundle, byte for byte."""
+    try:
+        bundle = read_bundle(folder)
+        check_weights(bundle)
+    except WeightsError:
+        return False
+    return sha256_of(folder / CONFIG) == version.bundle_sha256
 
 
 def _now() -> str:

@@ -23,10 +23,11 @@ class Named:
     """A name that will always stand for the same: of an alias, the version that had it."""
 
 
-def named(name: str) -> Named:
-    """Of a registered model the bundle is fetched. Raises one of `UNUSABLE`."""
+def named(name: str, registry: Registry | None = None) -> Named:
+    """Of a registered model the bundle is fetched, by default from where `Registry()` looks. Raises one of
+    `UNUSABLE`."""
     if is_registered_name(name):
-        registry = Registry()
+        registry = registry or Registry()
         version = registry.version(name)
         return Named(str(registry.fetch(version)), version.title, version.name)
     known = resolved(name)

@@ -4,11 +4,13 @@ A folder holds a training, so that a killed one goes on; MLflow's run goes on wi
 """
 
 import json
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from models.weights import Bundle, read_bundle
 from storage.corpus import Corpus
@@ -18,20 +20,23 @@ from tasks.comparing import tell_scores
 from tasks.evaluation import Evaluation, evaluate
 from tasks.evaluation_page import write_evaluation
 from tasks.evaluation_request import EvaluationRequest
+from tasks.evaluation_set import EvaluationSet
 from tasks.gate import Decision, GateRules, decide
-from tasks.mlflow_engine import RegistryError, Server, Tracked, home
+from tasks.mlflow_engine import Server, Tracked, home
 from tasks.model_card import card_text
 from tasks.ray_train import train_with_ray
 from tasks.recipe import installation
 from tasks.registry import Registry, Version
 from tasks.request import RequestError
 from tasks.restorers import UNUSABLE, Named, named
-from tasks.threshold import with_thresholds
-from tasks.training import BUNDLE, COURSE, TrainingRequest
+from tasks.sources import find_sources
+from tasks.threshold import threshold_clips, with_thresholds
+from tasks.training import BUNDLE, COURSE, TrainingRequest, asked_of
 from tasks.training_report import TrainingReport
+from tasks.windows import part_items
 
 EVALUATION = "evaluation"
-_RUN, _OUTCOME = "run.json", "outcome.json"
+_RUN, _OUTCOME, _LOCK = "run.json", "outcome.json", "lock"
 _CLASSICAL = "classical"
 _LONGEST = 4000
 """Characters of a tag that MLflow takes."""
@@ -43,8 +48,8 @@ class RetrainRequest:
 
     training: TrainingRequest
     evaluation: EvaluationRequest
-    folder: str = ""
-    """Holds the training while it lasts; empty takes one in the user's data folder, by what is asked for."""
+    trainings: str = ""
+    """Where trainings lie, each in a folder named by what it learns; empty is in the user's data folder."""
     workers: int = 1
     """Processes that train together."""
     threshold_clips: int = 12
@@ -54,6 +59,7 @@ class RetrainRequest:
     rules: GateRules = field(default_factory=GateRules)
 
     def __post_init__(self) -> None:
+        """What cannot be done is told now, and not after hours of training."""
         if min(self.workers, self.threshold_clips) < 1:
             raise RequestError("workers and threshold clips must be at least 1")
         if self.training.begin:
@@ -62,16 +68,30 @@ class RetrainRequest:
             except UNUSABLE as error:
                 raise RequestError(f"--begin {error}") from error
             object.__setattr__(self, "training", replace(self.training, begin=begun.name))
-        if not self.folder:
-            place = home() / "trainings" / digest_of([self.manifest, _plain(self.training)])[:16]
-            object.__setattr__(self, "folder", str(place))
-        object.__setattr__(self, "folder", absolute(self.folder))
+        object.__setattr__(self, "trainings", absolute(self.trainings or str(home() / "trainings")))
+        self.training.windows()
+        part_items(self.training.batch_items, self.workers)
+        find_sources(self.evaluation.reels)
+        for judged in (self.evaluation, threshold_clips(self.training.corpus, self.threshold_clips)):
+            EvaluationSet(judged)
 
     @property
     def manifest(self) -> str:
         """Digest of what the corpus holds."""
         digest: str = Corpus.open(self.training.corpus).record["manifest_sha256"]
         return digest
+
+    @property
+    def folder(self) -> Path:
+        """The training's own."""
+        return Path(self.trainings, digest_of([self.manifest, asked_of(self.training)])[:16])
+
+    @property
+    def asked(self) -> str:
+        """Digest of all that decides the outcome, but for who stands."""
+        judged = {**asdict(self.evaluation), "corpus": Corpus.open(self.evaluation.corpus).record["digest"]}
+        rest = (judged, self.licence, self.threshold_clips, asdict(self.rules))
+        return digest_of([self.manifest, asked_of(self.training), *rest])
 
     @property
     def title(self) -> str:
@@ -108,31 +128,30 @@ class Retraining:
     request: RetrainRequest
     registry: Registry
     run: Tracked
-
-    @property
-    def folder(self) -> Path:
-        return Path(self.request.folder)
-
-    def __enter__(self) -> "Retraining":
-        self.run.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self.run.__exit__(*error)
+    folder: Path
 
 
 def ended(request: RetrainRequest, registry: Registry) -> RetrainOutcome | None:
-    """The outcome of a retraining that was asked for before and ended."""
-    with suppress(OSError, ValueError, TypeError):
-        told = json.loads((Path(request.folder) / _OUTCOME).read_bytes())
-        if told.pop("registry") == registry.server.shown:
-            return RetrainOutcome(**{**told, "reasons": tuple(told["reasons"])})
-    return None
+    """The outcome of the same retraining, ended before, whose version is still there."""
+    told = _read(request.folder / _OUTCOME)
+    if told.pop("asked", "") != request.asked:
+        return None
+    outcome = RetrainOutcome(**{**told, "reasons": tuple(told["reasons"])})
+    kept = {version.name: version.sha256 for version in registry.versions()}
+    return outcome if kept.get(outcome.version) == outcome.sha256 else None
 
 
-def begin(request: RetrainRequest, registry: Registry) -> Retraining:
-    """A new run, or the one that was stopped. Raises RegistryError."""
-    return Retraining(request, registry, _run(request, registry.server))
+@contextmanager
+def at_work(request: RetrainRequest, registry: Registry) -> Iterator[Retraining]:
+    """With a new run, or the one that was stopped. Raises RequestError where another process is at the same
+    training, RegistryError."""
+    folder = request.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / _LOCK, timeout=0), _run(request, registry.server, folder) as run:
+            yield Retraining(request, registry, run, folder)
+    except Timeout as error:
+        raise RequestError(f"{folder}: the same training is at work already; wait for it") from error
 
 
 def train(work: Retraining, progress: Callable[[int], None]) -> Bundle:
@@ -153,31 +172,31 @@ def settle(work: Retraining, progress: Callable[[int], None]) -> Bundle:
     return bundle
 
 
-def standing(registry: Registry) -> Named:
-    """Whom a challenger has to beat: the champion, or else what is restored with by default."""
-    champion = registry.champion()
-    return named(champion.name if champion else "default")
+def standing(work: Retraining) -> Named:
+    """Whom a challenger has to beat: the champion, or else what is restored with by default. Where a run was
+    stopped after it promoted its own version, whom that has beaten."""
+    champion = work.registry.champion()
+    if champion is not None and champion.run_id == work.run.run_id:
+        return named(champion.tags["gate_standing"], work.registry)
+    return named(champion.name if champion else "default", work.registry)
 
 
 def compare(work: Retraining, progress: Callable[[int, int], None]) -> tuple[Evaluation, Named]:
     """The challenger beside who stands now, and beside the classical restorer."""
-    other = standing(work.registry)
+    other = standing(work)
     bundle = read_bundle(work.folder / BUNDLE)
-    challenger = Named(str(bundle.folder), f"challenger ({bundle.sha256[:16]})", "")
-    if challenger.name == other.name:
-        raise RegistryError(f"{other.pinned}: is compared with itself")
-    rivals = {rival.name: rival.title for rival in (challenger, other)} | {_CLASSICAL: _CLASSICAL}
+    rivals = {str(bundle.folder): _challenger(bundle), other.name: other.title, _CLASSICAL: _CLASSICAL}
     evaluation = evaluate(list(rivals), work.request.evaluation, progress, rivals)
     write_evaluation(evaluation, work.folder / EVALUATION)
     work.run.file(work.folder / EVALUATION)
-    tell_scores(work.run, evaluation, challenger.title, "eval/")
+    tell_scores(work.run, evaluation, _challenger(bundle), "eval/")
     return evaluation, other
 
 
 def register(work: Retraining, evaluation: Evaluation, other: Named) -> tuple[Version, Decision]:
     """The weights as a version, the challenger; and what the gate says."""
     bundle = read_bundle(work.folder / BUNDLE)
-    challenger = f"challenger ({bundle.sha256[:16]})"
+    challenger = _challenger(bundle)
     recipes = tuple(evaluation.recipes_sha256)
     decision = decide(
         evaluation.scores[challenger],
@@ -207,10 +226,13 @@ def conclude(work: Retraining, version: Version, decision: Decision, other: Name
     """Promotes where the gate lets it. A champion that changed meanwhile was not compared with: then nothing
     is promoted."""
     promoted, reasons = decision.promote, decision.reasons
-    if promoted and standing(work.registry).pinned != other.pinned:
+    champion = work.registry.champion()
+    if champion is not None and champion.number == version.number:
+        promoted = True  # before this run was stopped
+    elif promoted and standing(work).pinned != other.pinned:
         promoted = False
         reasons = (f"there is another champion than {other.title} by now; evaluate again, then promote",)
-    if promoted:
+    elif promoted:
         work.registry.promote(version, decision.sentence())
     outcome = RetrainOutcome(
         version.name,
@@ -222,28 +244,36 @@ def conclude(work: Retraining, version: Version, decision: Decision, other: Name
         str(work.folder / EVALUATION / "index.html"),
     )
     work.run.tags({"version": version.name, "promoted": str(promoted), "because": "; ".join(reasons)})
-    told = {**asdict(outcome), "registry": work.registry.server.shown}
+    told = {**asdict(outcome), "asked": work.request.asked}
     write_atomically(work.folder / _OUTCOME, json.dumps(told, indent=2).encode())
     return outcome
 
 
-def _run(request: RetrainRequest, server: Server) -> Tracked:
-    kept = Path(request.folder) / _RUN
-    with suppress(OSError, ValueError, KeyError):
-        told = json.loads(kept.read_bytes())
-        if told["registry"] == server.shown and (run := server.take_up(told["run_id"])):
-            return run
+def _challenger(bundle: Bundle) -> str:
+    return f"challenger ({bundle.sha256[:16]})"
+
+
+def _run(request: RetrainRequest, server: Server, folder: Path) -> Tracked:
+    kept = _read(folder / _RUN)
+    ours = (kept.get("asked"), kept.get("registry")) == (request.asked, server.shown)
+    if ours and (run := server.take_up(str(kept["run_id"]))):
+        return run
     tags = {
         "corpus": request.manifest,
         "code": str(installation("degradation", "models", "storage", "tasks")["code"]),
-        "folder": request.folder,
+        "folder": str(folder),
     }
-    asked = {"training": _plain(request.training), "evaluation": asdict(request.evaluation)}
+    asked = {"training": asked_of(request.training), "evaluation": asdict(request.evaluation)}
     run = server.begin("retrain", request.title, tags, asked)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(kept, json.dumps({"registry": server.shown, "run_id": run.run_id}).encode())
+    told = {"asked": request.asked, "registry": server.shown, "run_id": run.run_id}
+    write_atomically(folder / _RUN, json.dumps(told).encode())
     return run
 
 
-def _plain(training: TrainingRequest) -> Mapping[str, Any]:
-    return {key: value for key, value in asdict(training).items() if key not in ("workers", "course")}
+def _read(path: Path) -> dict[str, Any]:
+    """What was written there; nothing where nothing was, or it is damaged."""
+    try:
+        told = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -14,6 +14,11 @@ from tasks.evaluation_set import EvaluationSet
 _FILMS: dict[str, Film] = {CLEAN: "clean", IN_SCENE: "lookalike"}
 
 
+def threshold_clips(corpus: str, clips: int) -> EvaluationRequest:
+    """What thresholds are chosen on."""
+    return EvaluationRequest(corpus, ("medium",), "val", clips)
+
+
 def with_thresholds(
     folder: Path,
     corpus: str,
@@ -30,7 +35,7 @@ def with_thresholds(
     bundle = read_bundle(folder)
     restorer = NeuralRestorer(bundle)
     tried = Thresholds(NeuralSettings.of(dict(bundle.settings)))
-    frozen = EvaluationSet(EvaluationRequest(corpus, ("medium",), "val", clips))
+    frozen = EvaluationSet(threshold_clips(corpus, clips))
     for done, clip in enumerate(frozen.clips, 1):
         known = KnownClip(frozen.made(clip))
         for sight, answer_KHW in restorer.answers(known.footage):

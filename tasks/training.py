@@ -115,7 +115,7 @@ def train_network(
     course = company.decided(lambda: _course(folder, request)) or _planned(
         request, learner, material, frozen, first, company
     )
-    asked = company.decided(lambda: _asked(request))
+    asked = company.decided(lambda: asked_of(request))
     told = {**asked, "manifest": corpus.record["manifest_sha256"], "course": asdict(course)}
     progress = company.decided(lambda: _taken_up(folder, told) or first)
     feed = Feeder(
@@ -173,13 +173,16 @@ def _material(request: TrainingRequest, company: Company) -> tuple[Materials, li
     return Materials(request.corpus, windows), batches
 
 
-def _asked(request: TrainingRequest) -> dict[str, Any]:
-    """What a training is known by; where its corpus lies and who reads it change nothing."""
+def asked_of(request: TrainingRequest) -> dict[str, Any]:
+    """What a training is known by; where its corpus lies and who reads it change nothing. Raises
+    RequestError, WeightsError."""
     asked = asdict(replace(request, corpus="", workers=0))
-    del asked["course"], asked["corpus"], asked["workers"], asked["begin"]
-    if request.begin:  # trainings of before there was a choice go on
-        asked["begin"] = read_bundle(Path(request.begin)).sha256
-    return {**asked, "fresh": recipe_sha256(find_recipe(request.fresh)) if request.fresh else ""}
+    del asked["course"], asked["corpus"], asked["workers"]
+    return {
+        **asked,
+        "fresh": recipe_sha256(find_recipe(request.fresh)) if request.fresh else "",
+        "begin": read_bundle(Path(request.begin)).sha256 if request.begin else "",
+    }
 
 
 def _course(folder: Path, request: TrainingRequest) -> Course | None:
@@ -192,7 +195,7 @@ def _course(folder: Path, request: TrainingRequest) -> Course | None:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{folder / COURSE}: damaged; remove the folder to train anew") from error
-    if asked != _asked(request):
+    if asked != asked_of(request):
         raise WeightsError(f"{folder}: holds another training; name another folder")
     return replace(lasting(request.course, steps), seed=request.seed)
 

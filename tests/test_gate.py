@@ -7,15 +7,18 @@ import pytest
 
 from tasks.evaluation_score import SliceScore
 from tasks.gate import GateRules, decide
+from tasks.request import RequestError
 
-NONE = SliceScore(**{field.name: None for field in fields(SliceScore)} | {"clips": 9, "frames": 90})  # type: ignore[arg-type]
+EMPTY: dict[str, Any] = {field.name: None for field in fields(SliceScore)}
+NONE = SliceScore(**EMPTY | {"clips": 9, "frames": 90})
+DAMAGED = replace(NONE, psnr_inside_before=14.0)
 STANDING = {
-    "light": replace(NONE, psnr_inside=24.0, flicker=0.01, warping=1e-4),
-    "medium": replace(NONE, psnr_inside=22.0, flicker=0.01, warping=1e-4),
-    "mould": replace(NONE, psnr_inside=15.0, clips=2),
+    "light": replace(DAMAGED, psnr_inside=24.0, flicker=0.01, warping=1e-4),
+    "medium": replace(DAMAGED, psnr_inside=22.0, flicker=0.01, warping=1e-4),
+    "mould": replace(DAMAGED, psnr_inside=15.0, clips=2),
     "clean": replace(NONE, harm=0.0003, flicker=0.01),
     "lookalikes": replace(NONE, harm=0.002),
-    "film a": replace(NONE, psnr_inside=20.0),
+    "film a": replace(DAMAGED, psnr_inside=20.0),
 }
 BETTER = {
     **STANDING,
@@ -28,7 +31,9 @@ RECIPES = ("light", "medium")
 def test_better_and_nowhere_worse_passes() -> None:
     decision = decide(BETTER, STANDING, "version 1", RECIPES)
     assert decision.promote
-    assert decision.sentence() == "inside the damage +1.00 dB beside version 1, and no slice is worse"
+    assert decision.sentence() == (
+        "inside the damage +1.00 dB beside version 1, and no slice is worse beyond its margin"
+    )
 
 
 @pytest.mark.parametrize(
@@ -40,6 +45,7 @@ def test_better_and_nowhere_worse_passes() -> None:
         pytest.param("clean", {"harm": 0.00041}, "clean: 0.0410% of the pixels touched, 0.0300%", id="harm"),
         pytest.param("lookalikes", {"harm": 0.0022}, "lookalikes: 0.2200% of the", id="look-alikes"),
         pytest.param("light", {"flicker": 0.0103}, "light: flicker 0.01030, 0.01000 before", id="flicker"),
+        pytest.param("clean", {"harm": 0.5, "clips": 1}, "clean: 50.0000% of the pixels", id="one clip"),
         pytest.param("medium", {"warping": 1.06e-4}, "medium: warping error 0.000106, 0.0", id="warping"),
     ],
 )
@@ -63,6 +69,12 @@ def test_what_does_not_stand_in_the_way(part: str, change: dict[str, Any]) -> No
     assert decide({**BETTER, part: replace(BETTER[part], **change)}, STANDING, "v", RECIPES).promote
 
 
+def test_a_perfect_repair_is_not_given_up_for_a_poor_one() -> None:
+    perfect = {**STANDING, "film a": replace(STANDING["film a"], psnr_inside=None)}
+    (reason,) = decide(BETTER, perfect, "version 1", RECIPES).reasons
+    assert reason == "film a: 20.00 dB inside the damage, 100.00 before"
+
+
 def test_no_better_does_not_pass_and_all_reasons_are_told() -> None:
     worst = {**STANDING, "clean": replace(STANDING["clean"], harm=0.1)}
     decision = decide(worst, STANDING, "version 1", RECIPES)
@@ -73,5 +85,5 @@ def test_no_better_does_not_pass_and_all_reasons_are_told() -> None:
 
 def test_other_rules_decide_otherwise() -> None:
     assert decide(STANDING, STANDING, "v", RECIPES, GateRules(gain_db=0)).promote
-    with pytest.raises(ValueError, match="must not be negative"):
+    with pytest.raises(RequestError, match="must not be negative"):
         GateRules(harm=-1)

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import numpy as np
 import pytest
 
 from models.errors import WeightsError
-from models.weights import CONFIG, WEIGHTS, Bundle, write_bundle
+from models.weights import CONFIG, WEIGHTS, Bundle, check_weights, read_bundle, write_bundle
 from tasks.mlflow_engine import URI, RegistryError, Server
 from tasks.registry import CARD, Registry, Version
 from tests.networks import untrained
@@ -58,7 +60,7 @@ def test_a_version_is_what_was_registered_and_nothing_in_it_can_run(
     folder = registry.fetch(version)
     assert version.name == "models:/answerprint/1"
     assert version.tags["corpus"] == "abc"
-    assert folder == at_home / "models" / version.sha256
+    assert folder == at_home / "models" / version.bundle_sha256
     assert sorted(path.name for path in folder.iterdir()) == sorted([CARD, CONFIG, WEIGHTS])
     assert (folder / WEIGHTS).read_bytes() == (tmp_path / "bundle-0" / WEIGHTS).read_bytes()
     kinds = {path.suffix for path in at_home.rglob("*") if path.is_file()}
@@ -74,9 +76,10 @@ def test_one_champion_at_a_time_and_the_way_back(registry: Registry, tmp_path: P
     assert before.number == 1
     registry.promote(third, "better still")
     champion = registry.version("models:/answerprint@champion")
-    assert (champion.number, champion.tags["champion_before"]) == (3, "2")
+    assert champion.number == 3
     assert champion.tags["promoted_because"] == "better still"
-    assert registry.version("models:/answerprint@challenger").number == 2
+    with pytest.raises(RegistryError, match="no such version"):  # promoted, it challenges nobody
+        registry.version("models:/answerprint@challenger")
     with pytest.raises(RegistryError, match="models:/answerprint/3: is the champion already"):
         registry.promote(third, "again")
     lost, now = registry.rollback("smears walkers")
@@ -116,12 +119,56 @@ def test_what_was_spoilt_on_the_way_is_fetched_again_and_what_lies_wrong_is_refu
     (kept / WEIGHTS).write_bytes(whole[:-1] + b"x")
     (folder / WEIGHTS).unlink()
     with pytest.raises(WeightsError, match="damaged, or of another bundle"):
+        check_weights(read_bundle(kept))
+    with pytest.raises(RegistryError, match="is not what was registered"):
         registry.fetch(version)
     other = untrained_bundle(tmp_path / "other", 9)
     for name in (CONFIG, WEIGHTS):
         (kept / name).write_bytes((other.folder / name).read_bytes())
-    with pytest.raises(RegistryError, match="its weights are not those registered"):
+    with pytest.raises(RegistryError, match="is not what was registered"):
         registry.fetch(version)
+
+
+def test_settings_are_part_of_a_version(registry: Registry, tmp_path: Path) -> None:
+    """The same weights twice, to be believed from other probabilities on."""
+    versions = []
+    for sure in (0.5, 0.9):
+        bundle = write_bundle(tmp_path / str(sure), untrained("reweave"), {"sure": sure})
+        with registry.server.begin("retrain", "run", {}, {}) as run:
+            versions.append(registry.register(run, bundle.folder, "# A card\n", {}))
+            assert registry.register(run, bundle.folder, "# A card\n", {}).number == len(versions)
+    assert versions[0].sha256 == versions[1].sha256
+    assert [read_bundle(registry.fetch(each)).settings["sure"] for each in versions] == [0.5, 0.9]
+    kept = Path(versions[0].source.removeprefix("file://"), CONFIG)
+    kept.write_text(kept.read_text().replace("0.5", "0.1"))
+    shutil.rmtree(registry.fetch(versions[0]))
+    with pytest.raises(RegistryError, match="is not what was registered"):
+        registry.fetch(versions[0])
+
+
+def test_rolling_back_ends_however_often_one_was_promoted(registry: Registry, tmp_path: Path) -> None:
+    first, second = (registered(registry, tmp_path, seed) for seed in range(2))
+    for version in (first, second, first):
+        registry.promote(version, "again")
+    lost = [registry.rollback("no good") for _ in range(2)]
+    assert [(old.number, new and new.number) for old, new in lost] == [(1, 2), (2, None)]
+    registry.promote(registry.version(first.name), "mended")
+    champion = registry.champion()
+    assert champion is not None
+    assert "rolled_back" not in champion.tags
+
+
+def test_a_path_to_a_database_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(URI, "sqlite:///here.db")
+    registry = Registry()
+    assert registry.fetch(registered(registry, tmp_path)).is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "data") == [
+        "artifacts",
+        "bundle-0",
+        "here.db",
+        "here.db.lock",
+    ]
 
 
 def test_a_run_can_be_read_by_strangers(registry: Registry, at_home: Path) -> None:
@@ -186,7 +233,7 @@ def test_a_server_that_is_away_is_told_in_one_line(monkeypatch: pytest.MonkeyPat
         RegistryError, match=r"^registry http://127\.0\.0\.1:9: does not answer; start"
     ) as told:
         Registry(server).versions()
-    assert "secret" not in str(told.value)
+    assert "secret" not in "".join(traceback.format_exception(told.value))
 
 
 @pytest.fixture
@@ -232,6 +279,6 @@ def test_the_same_on_a_server(server: str, tmp_path: Path, monkeypatch: pytest.M
     registry = Registry()
     version = registered(registry, tmp_path)
     registry.promote(version, "the first")
-    assert registry.fetch(registry.version("models:/answerprint@champion")).name == version.sha256
+    assert registry.fetch(registry.version("models:/answerprint@champion")).name == version.bundle_sha256
     assert json.loads((registry.fetch(version) / CONFIG).read_text())["sha256"] == version.sha256
     assert not os.path.exists(tmp_path / "data" / "answerprint" / "mlflow.db")

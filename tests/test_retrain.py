@@ -14,9 +14,12 @@ from storage.delivery import SUMMARY
 from tasks import dispatch
 from tasks.deliver import PAYLOAD
 from tasks.evaluation_request import EvaluationRequest
+from tasks.gate import Decision
 from tasks.mlflow_engine import URI, Server
-from tasks.registry import Registry
-from tasks.retrain import RetrainRequest, begin, ended
+from tasks.registry import Registry, Version
+from tasks.request import RequestError
+from tasks.restorers import Named
+from tasks.retrain import Retraining, RetrainRequest, at_work, conclude, ended, standing
 from tasks.training import TrainingRequest
 from tests.footage import pan, write_film
 from tests.networks import untrained
@@ -110,35 +113,76 @@ def test_the_whole_loop(
         (1, ["challenger", "champion"]),
     ]
     kinds = {path.suffix for path in at_home.rglob("*") if path.is_file()}
-    assert kinds == {".db", ".lock", ".json", ".safetensors", ".md", ".png", ".html"}
+    assert kinds == {".db", ".lock", ".json", ".safetensors", ".md", ".png", ".html", ""}
 
 
-def request(corpus: Path, folder: Path, **asked: Any) -> RetrainRequest:
+def request(corpus: Path, tmp_path: Path, **asked: Any) -> RetrainRequest:
     training = TrainingRequest(str(corpus), "reweave-small", 6, area_px=32, **asked)
-    return RetrainRequest(training, EvaluationRequest(str(corpus)), str(folder))
+    return RetrainRequest(training, EvaluationRequest(str(corpus)), str(tmp_path))
 
 
 def test_a_run_that_was_stopped_goes_on(corpus: Path, tmp_path: Path) -> None:
     registry, asked = Registry(), request(corpus, tmp_path)
-    with pytest.raises(KeyboardInterrupt), begin(asked, registry) as first:
+    with pytest.raises(KeyboardInterrupt), at_work(asked, registry) as first:
         raise KeyboardInterrupt
-    with begin(asked, registry) as again:
+    with at_work(asked, registry) as again:
         assert again.run.run_id == first.run.run_id
-        status = registry.server.ask(lambda client: client.get_run(first.run.run_id)).info.status
-        assert status == "RUNNING"
-    elsewhere = replace(asked, folder=str(tmp_path / "elsewhere"))
-    assert begin(elsewhere, registry).run.run_id != first.run.run_id
+        found = registry.server.ask(lambda client: client.get_run(first.run.run_id))
+        assert (found.info.status, found.data.tags.get("error")) == ("RUNNING", None)
+        with pytest.raises(RequestError, match="is at work already"), at_work(asked, registry):
+            pass
+    other = replace(asked, licence="CC0-1.0")
+    with at_work(other, registry) as another:
+        assert another.run.run_id != first.run.run_id
     assert ended(asked, registry) is None
+
+
+def work_on(asked: RetrainRequest, folder: Path) -> tuple[Retraining, Version, Decision, Named]:
+    """At the gate: a version that passes, and whom it was compared with."""
+    registry = Registry()
+    bundle = write_bundle(folder / "bundle", untrained("reweave", 7))
+    with at_work(asked, registry) as work:
+        tags = {"gate_standing": standing(work).pinned}
+        version = registry.register(work.run, bundle.folder, "# A card\n", tags)
+        return work, version, Decision(True, "x", ("better",)), standing(work)
+
+
+def test_the_gate_promotes_once_and_only_over_whom_it_knew(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    asked = request(corpus, tmp_path / "trainings")
+    work, version, passed, other = work_on(asked, tmp_path)
+    assert other.name == "classical"
+    second_version = second(tmp_path / "second")
+    work.registry.promote(work.registry.version(f"models:/answerprint/{second_version}"), "by hand")
+    outcome = conclude(work, version, passed, other)
+    assert not outcome.promoted
+    assert "another champion than classical by now" in outcome.reasons[0]
+
+    work.registry.rollback("to try again")
+    assert conclude(work, version, passed, other).promoted
+    champion = work.registry.champion()
+    assert champion is not None
+    assert champion.number == version.number
+    # Stopped between the promotion and the record of it, and gone on with:
+    assert standing(work) == other
+    again = conclude(work, version, passed, other)
+    assert again.promoted
+    assert work.registry.rollback("once is enough")[1] is None
+    assert ended(asked, work.registry) == again
+    assert ended(replace(asked, licence="CC0-1.0"), work.registry) is None
+    assert ended(asked, Registry(Server(f"sqlite:///{tmp_path / 'other.db'}"))) is None
 
 
 def test_a_training_has_a_place_of_its_own(corpus: Path, tmp_path: Path) -> None:
     training = TrainingRequest(str(corpus), "reweave-small", 6, area_px=32)
     judged = EvaluationRequest(str(corpus))
-    places = {
-        RetrainRequest(replace(training, **other), judged).folder
-        for other in ({}, {"workers": 0}, {"seed": 1}, {"steps": 7})
-    }
-    assert len(places) == 3  # who reads the corpus changes nothing
+    same: list[dict[str, Any]] = [{}, {"workers": 0}, {"corpus": f"{corpus}/"}]
+    other: list[dict[str, Any]] = [{"seed": 1}, {"steps": 7}, {"fresh": "light"}, {"fresh": "medium"}]
+    places = [RetrainRequest(replace(training, **asked), judged).folder for asked in (*same, *other)]
+    assert len(set(places[: len(same)])) == 1
+    assert len(set(places)) == 1 + len(other)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ class Thresholds:
             if found["clean"].harm <= budget.clean and found["lookalike"].harm <= budget.lookalike
         ]
         if within:
-            return max(within, key=lambda settings: self._tried[settings]["damaged"].f1)
+            return max(within, key=self._worth)
         return min(self._tried, key=lambda settings: self._excess(settings, budget))
 
     @property
@@ -80,6 +80,11 @@ class Thresholds:
     def found(self, settings: NeuralSettings) -> dict[Film, Detection]:
         """What settings that were tried would touch, by kind of film."""
         return dict(self._tried[settings])
+
+    def _worth(self, settings: NeuralSettings) -> tuple[float, float]:
+        """Of two that find as much, the less harmful is worth more."""
+        damaged = self._tried[settings]["damaged"]
+        return damaged.f1, -damaged.harm
 
     def _excess(self, settings: NeuralSettings, budget: HarmBudget) -> float:
         found = self._tried[settings]
