@@ -110,7 +110,7 @@ def test_the_whole_loop(
     models = told(capsys, "models")["versions"]
     assert [(each["number"], each["aliases"]) for each in models] == [
         (2, []),
-        (1, ["challenger", "champion"]),
+        (1, ["champion"]),
     ]
     kinds = {path.suffix for path in at_home.rglob("*") if path.is_file()}
     assert kinds == {".db", ".lock", ".json", ".safetensors", ".md", ".png", ".html", ""}
