@@ -26,7 +26,7 @@ from tasks.mlflow_engine import Server, Tracked, home
 from tasks.model_card import card_text
 from tasks.ray_train import train_with_ray
 from tasks.recipe import installation
-from tasks.registry import Registry, Version
+from tasks.registry import CHAMPION, Registry, Version
 from tasks.request import RequestError
 from tasks.restorers import UNUSABLE, Named, named
 from tasks.sources import find_sources
@@ -218,7 +218,8 @@ def register(work: Retraining, evaluation: Evaluation, other: Named) -> tuple[Ve
     card = card_text(bundle, corpus, evaluation, challenger)
     work.run.note(card)
     version = work.registry.register(work.run, bundle.folder, card, tags)
-    work.registry.challenge(version)
+    if CHAMPION not in version.aliases:  # as it may be where a run was stopped and goes on
+        work.registry.challenge(version)
     return version, decision
 
 
