@@ -12,6 +12,17 @@ if TYPE_CHECKING:
 Command = Callable[[str, Any, str], argparse.ArgumentParser]
 _DONE = 0
 _UNITS_S = {"s": 1, "m": 60, "h": 3600}
+_HEADS = {
+    "clips": "clips",
+    "dB inside before": "psnr_inside_before",
+    "after": "psnr_inside",
+    "precision": "precision",
+    "recall": "recall",
+    "F1": "f1",
+    "F1 seen": "f1_seen",
+    "harm": "harm",
+}
+_TABLE_WIDTH = 100
 
 
 def add_commands(command: Command, at_least_one: Callable[[str], int]) -> None:
@@ -130,15 +141,32 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:
+    """A table for each restorer, under its name; as wide as it must be, also into a file."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*rows[0], box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(
-            *("-" if v is None else f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values())
-        )
-    Console(highlight=False, markup=False).print(table)
+    console = Console(highlight=False, markup=False)
+    console.width = max(console.width, _TABLE_WIDTH)
+    for restorer in dict.fromkeys(row["restorer"] for row in rows):
+        table = Table("slice", *_HEADS, title=restorer, title_justify="left", box=None, pad_edge=False)
+        for row in rows:
+            if row["restorer"] == restorer:
+                table.add_row(row["slice"], *(_figure(name, row[name]) for name in _HEADS.values()))
+        console.print(table)
+
+
+def _figure(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    if name == "harm":
+        return f"{value:.4%}"
+    return (
+        f"{value:.1f}"
+        if name.startswith("psnr")
+        else f"{value:.2f}"
+        if isinstance(value, float)
+        else str(value)
+    )
 
 
 def _models(options: argparse.Namespace) -> int:

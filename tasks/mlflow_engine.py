@@ -47,7 +47,7 @@ _NOTE = "mlflow.note.content"
 _AWAY = "Max retries exceeded"
 _BATCH = 100
 """Parameters, or metrics, told at once."""
-_LONGEST = 6000
+LONGEST = 6000
 """Characters of a parameter, or of a tag, that it takes; less than its own limits."""
 _REFUSED = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST")
 _SILENT_S = 300.0
@@ -212,6 +212,7 @@ class Tracked:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         status = "FINISHED" if kind is None else "KILLED" if kind is KeyboardInterrupt else "FAILED"
+        self._silent_until = 0.0  # how it ended is worth a minute
         if error is not None:
             self.tags({_ERROR: first_line(error) if str(error) else type(error).__name__})
         if self._lost:
@@ -235,14 +236,14 @@ class Tracked:
         """What it was asked for, nested names joined by dots."""
         from mlflow.entities import Param
 
-        pairs = [Param(key, str(value)[:_LONGEST]) for key, value in _flat(told)]
+        pairs = [Param(key, str(value)[:LONGEST]) for key, value in _flat(told)]
         for start in range(0, len(pairs), _BATCH):
             part = pairs[start : start + _BATCH]
             self._server.ask(methodcaller("log_batch", self.run_id, params=part))
 
     def tags(self, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():
-            self._try(methodcaller("set_tag", self.run_id, key, value[:_LONGEST]))
+            self._try(methodcaller("set_tag", self.run_id, key, value[:LONGEST]))
 
     def note(self, text: str) -> None:
         """Markdown that MLflow's page shows above all else."""

@@ -67,4 +67,12 @@ def evaluate_restorers(restorers: Sequence[Named], request: EvaluationRequest, o
 
 
 def _counted(name: str) -> Callable[[int, int], None]:
-    return lambda done, total: BOARD.stage(_BOARD, name, total)(done)
+    """Opens the stage when it is known how much there is to do, and not again: its start tells its end."""
+    stages: dict[int, Callable[[int], None]] = {}
+
+    def tell(done: int, total: int) -> None:
+        if total not in stages:
+            stages[total] = BOARD.stage(_BOARD, name, total)
+        stages[total](done)
+
+    return tell

@@ -17,7 +17,7 @@ from typing import Any
 from models.checkpoint import sha256_of
 from models.errors import WeightsError
 from models.weights import CONFIG, WEIGHTS, check_weights, read_bundle
-from tasks.mlflow_engine import RegistryError, Server, Tracked, home
+from tasks.mlflow_engine import LONGEST, RegistryError, Server, Tracked, home
 
 MODEL = "answerprint"
 CHAMPION, CHALLENGER = "champion", "challenger"
@@ -90,7 +90,10 @@ class Registry:
             lambda client: client.create_registered_model(MODEL, description=_DESCRIPTION),
         )
         source = f"{run.artifacts}/{_BUNDLE}"
-        told = {**tags, _WEIGHTS: bundle.sha256, _WHOLE: whole}
+        told = {key: value[:LONGEST] for key, value in tags.items()} | {
+            _WEIGHTS: bundle.sha256,
+            _WHOLE: whole,
+        }
         made = self.server.ask(
             lambda client: client.create_model_version(MODEL, source, run.run_id, told, description=card)
         )

@@ -38,8 +38,6 @@ from tasks.windows import part_items
 EVALUATION = "evaluation"
 _RUN, _OUTCOME, _LOCK = "run.json", "outcome.json", "lock"
 _CLASSICAL = "classical"
-_LONGEST = 4000
-"""Characters of a tag that MLflow takes."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +210,7 @@ def register(work: Retraining, evaluation: Evaluation, other: Named) -> tuple[Ve
         "code": str(evaluation.made_by["code"]),
         "evaluation_set": evaluation.set_sha256,
         "gate": "passed" if decision.promote else "not passed",
-        "gate_because": decision.sentence()[:_LONGEST],
+        "gate_because": decision.sentence(),
         "gate_standing": other.pinned,
     }
     card = card_text(bundle, corpus, evaluation, challenger)

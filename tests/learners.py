@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from torch import Tensor
 
 from models.training.company import Company
+from models.training.course import Course
 from models.training.pictures import RGB
 from models.weights import Bundle
 from tasks.training import TrainingRequest, train_network
@@ -33,6 +34,21 @@ class Notes:
 
     def pictured(self, step: int, pictures: Mapping[str, RGB]) -> None:
         self.pictures = pictures
+
+
+def asking(corpus: str, steps: int, look_steps: int) -> TrainingRequest:
+    """A training of seconds, looked at every so many steps."""
+    return TrainingRequest(
+        corpus,
+        "reweave-small",
+        steps,
+        batch_items=2,
+        frames=3,
+        area_px=32,
+        frozen_items=2,
+        workers=0,
+        course=Course(steps=1, validate_steps=look_steps, precision="fp32"),
+    )
 
 
 class Two:

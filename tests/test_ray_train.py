@@ -11,14 +11,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from models.training.course import Course
 from storage.errors import StorageError
 from tasks.ray_engine import start_ray
 from tasks.ray_train import _reason, train_with_ray
 from tasks.request import RequestError
 from tasks.training import BUNDLE, PROGRESS, TrainingRequest, train_network
 from tests.corpora import make_clip, write_corpus
-from tests.learners import Notes, trained_by_two
+from tests.learners import Notes, asking, trained_by_two
 
 
 @pytest.fixture(scope="module")
@@ -37,18 +36,7 @@ def running_ray() -> Iterator[None]:
 def asked(tmp_path_factory: pytest.TempPathFactory) -> TrainingRequest:
     clips = [make_clip(seed, frames=6, height=72, width=80) for seed in range(6)]
     corpus = write_corpus(tmp_path_factory.mktemp("corpus"), clips, 3, ("train", "train", "val"))
-    course = Course(steps=1, validate_steps=4, precision="fp32")
-    return TrainingRequest(
-        corpus,
-        "reweave-small",
-        24,
-        batch_items=2,
-        frames=3,
-        area_px=32,
-        frozen_items=2,
-        workers=0,
-        course=course,
-    )
+    return asking(corpus, steps=24, look_steps=4)
 
 
 def workers() -> list[psutil.Process]:

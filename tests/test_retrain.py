@@ -116,6 +116,25 @@ def test_the_whole_loop(
     assert kinds == {".db", ".lock", ".json", ".safetensors", ".md", ".png", ".html", ""}
 
 
+def test_restorers_are_compared_and_told_to_mlflow(
+    corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["evaluate", "classical", "--corpus", str(corpus), "--recipes", "medium", "--clips", "1"]
+    output = tmp_path / "compared"
+    compared = told(capsys, *asked, "--output", str(output))
+    slices = [(row["restorer"], row["slice"]) for row in compared["scores"]]
+    parts = ("medium", "clean", "lookalikes")
+    assert slices == [(who, part) for who in ("none", "classical") for part in parts]
+    assert compared["report"] == str(output / "index.html")
+    figures = json.loads((output / "evaluation.json").read_text())["scores"]["classical"]["clean"]
+    run = Server().ask(lambda client: client.get_run(compared["run_id"]))
+    assert run.data.metrics["classical/clean/harm"] == figures["harm"]
+    assert main([*asked, "--output", str(output)]) == DELIVERED
+    printed = capsys.readouterr().out
+    assert all(part in printed for part in ("dB inside before", "lookalikes", f"{figures['harm']:.4%}"))
+    assert "…" not in printed
+
+
 def request(corpus: Path, tmp_path: Path, **asked: Any) -> RetrainRequest:
     training = TrainingRequest(str(corpus), "reweave-small", 6, area_px=32, **asked)
     return RetrainRequest(training, EvaluationRequest(str(corpus)), str(tmp_path))

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from models.errors import WeightsError
-from models.training.course import Course
 from models.weights import load_network, read_bundle
 from tasks.request import RequestError
 from tasks.training import BUNDLE, COURSE, PROGRESS, TrainingRequest, train_network
 from tests.corpora import make_clip, write_corpus
-from tests.learners import Notes, trained_by_two
+from tests.learners import Notes, asking, trained_by_two
 
 
 @pytest.fixture(scope="module")
@@ -24,18 +23,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture
 def asked(corpus: str) -> TrainingRequest:
-    course = Course(steps=1, validate_steps=2, precision="fp32")
-    return TrainingRequest(
-        corpus,
-        "reweave-small",
-        4,
-        batch_items=2,
-        frames=3,
-        area_px=32,
-        frozen_items=2,
-        workers=0,
-        course=course,
-    )
+    return asking(corpus, steps=4, look_steps=2)
 
 
 def test_a_training_ends_as_a_bundle(asked: TrainingRequest, tmp_path: Path) -> None:
