@@ -54,6 +54,8 @@ class Drawn:
 
     kind: Kind
     lookalike: Lookalike | None
+    passing: bool
+    """Whether things pass through the scene, the look-alike apart."""
     severity: float
     families: tuple[AnyFamily, ...]
     """Those at work, scaled."""
@@ -74,7 +76,8 @@ def drawn(recipe: Recipe, seed: int) -> Drawn:
         and (kind == "damaged" or family.family not in LAYERS)
     )
     lookalike = LOOKALIKES[int(which * len(LOOKALIKES))] if kind == "lookalike" else None
-    return Drawn(kind, lookalike, severity, families)
+    passing = lookalike != "passers" and stream(seed, "has passing").random() < recipe.passing
+    return Drawn(kind, lookalike, passing, severity, families)
 
 
 def age(frames: Iterable[Planes], recipe: Recipe, seed: int, templates: Sheets = OWN) -> Iterator[Aged]:
@@ -95,6 +98,8 @@ def age(frames: Iterable[Planes], recipe: Recipe, seed: int, templates: Sheets =
         return
     clip = drawn(recipe, seed)
     source = _again(first, source)
+    if clip.passing:
+        source = with_lookalike(source, "passers", seed)
     if clip.lookalike:
         source = with_lookalike(source, clip.lookalike, seed)
     channels, height, width = first.shape

@@ -10,6 +10,7 @@ from degradation.captions import Captions
 from degradation.exact import stream
 from degradation.family import Planes, Size
 from degradation.haze import Haze
+from degradation.passers import Passers
 from degradation.swarms import Glints, Swarm
 
 Lookalike = Literal[
@@ -24,6 +25,7 @@ Lookalike = Literal[
     "subtitle",
     "titles",
     "writing",
+    "passers",
 ]
 
 LOOKALIKES: tuple[Lookalike, ...] = get_args(Lookalike)
@@ -48,5 +50,7 @@ def _begun(kind: Lookalike, size: Size, seed: int) -> Callable[[Planes], Planes]
             return Captions(kind, size, rng)
         case "glints":
             return Glints(size, rng)
+        case "passers":
+            return Passers(size, rng)
         case _:
             return Swarm(kind, size, rng)

@@ -65,9 +65,11 @@ class Recipe:
     """Share of clips with nothing that a mask tells of: grain, flicker and the like alone."""
     lookalike: float = 0.0
     """Share of clips, undamaged too, with rain, smoke, sparks ... in the scene."""
+    passing: float = 0.0
+    """Share of clips of every kind with limbs, poles, bodies or balls that pass through the scene."""
 
     def __post_init__(self) -> None:
-        shares(clean=self.clean, lookalike=self.lookalike)
+        shares(clean=self.clean, lookalike=self.lookalike, passing=self.passing)
         counts(mildest=self.mildest, worst=self.worst)
         if self.mildest > self.worst or self.mildest == 0:
             raise ValueError(f"mildest must lie in (0, worst], not at {self.mildest}")

@@ -117,7 +117,10 @@ HEAVY = _worn_film(
 RTN_PAPER = Recipe("rtn-paper", (Grey(), Templates(), Quality(), Sharpened()))
 """What RTN was taught with, by its released code: for comparison, not for use."""
 
-RECIPES = {recipe.name: recipe for recipe in (LIGHT, MEDIUM, HEAVY, RTN_PAPER)}
+TEACHING = replace(MEDIUM, name="teaching", clean=0.1, lookalike=0.2, passing=0.5)
+"""`medium` for networks to learn from: what looks like damage and is none must come often to be known."""
+
+RECIPES = {recipe.name: recipe for recipe in (LIGHT, MEDIUM, HEAVY, TEACHING, RTN_PAPER)}
 
 _WEAR = ("weave", "flicker", "grain", "scratches", "contaminants")
 

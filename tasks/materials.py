@@ -2,7 +2,7 @@
 
 from torch.utils.data import Dataset
 
-from models.training.material import MARGIN_PX, Material, seen
+from models.training.material import MARGIN_FRAMES, MARGIN_PX, Material, part, seen
 from tasks.windows import Place, WindowConfig, Windows
 
 
@@ -10,8 +10,8 @@ class Materials(Dataset[Material]):
     """The windows of a corpus as material; each is seen in the process that reads it."""
 
     def __init__(self, corpus: str, config: WindowConfig) -> None:
-        """config: its crops hold a margin of `MARGIN_PX` that nothing is learnt from. Raises as `Windows`,
-        and ValueError for crops that no network takes."""
+        """config: its crops hold a margin of `MARGIN_PX`, and its frames one of `MARGIN_FRAMES`, that nothing
+        is learnt from. Raises as `Windows`, and ValueError for crops that no network takes."""
         inner = config.crop_px - 2 * MARGIN_PX
         if inner < 32 or inner % 32:
             raise ValueError(
@@ -29,4 +29,6 @@ class Materials(Dataset[Material]):
     def __getitem__(self, place: Place) -> Material:
         """Raises StorageError where the clip cannot be read."""
         window = self._windows[place]
-        return seen(window.damaged.numpy(), window.undamaged.numpy(), window.masks.numpy())
+        whole = seen(window.damaged.numpy(), window.undamaged.numpy(), window.masks.numpy())
+        # A third begins where its film does, a third ends so, and a third lies amidst.
+        return part(whole, sum(place) % (MARGIN_FRAMES + 1), self.config.frames - MARGIN_FRAMES)

@@ -21,7 +21,7 @@ from models.training.company import ALONE, Company
 from models.training.course import Course, fitted, lasting
 from models.training.learner import ReweaveLearner
 from models.training.loop import Reporter, train
-from models.training.material import MARGIN_PX, Material
+from models.training.material import MARGIN_FRAMES, MARGIN_PX, Material
 from models.training.pictures import RGB
 from models.training.progress import Progress, begin, read_progress, write_progress
 from models.weights import Bundle, load_network, read_bundle, write_bundle
@@ -84,7 +84,7 @@ class TrainingRequest:
     def windows(self) -> WindowConfig:
         """What is learnt from. Raises RequestError for a recipe that there is not."""
         side = self.area_px + 2 * MARGIN_PX
-        stored = WindowConfig(self.frames, side, "train", self.seed)
+        stored = WindowConfig(self.frames + MARGIN_FRAMES, side, "train", self.seed)
         return replace(stored, mode="fresh", recipe=find_recipe(self.fresh)) if self.fresh else stored
 
 

@@ -1,18 +1,23 @@
-"""What time says about a frame, as our network sees it: the picture, and how it differs from both
-neighbours brought here along motion, light changes apart from changes of structure.
+"""What is known of a frame, as our network sees it: the picture, and how it differs from both neighbours
+brought here along motion, light changes apart from changes of structure, and from what lies around.
 
 Shape suffixes: C planes, H rows, W columns of the padded picture; h, w of an area of it (or half its size);
 q, r (rows, columns) of a quarter; E channels of evidence; 2 is (dx, dy) in pixels of its own grid.
 
 Sources: a defect disagrees with both neighbours, revealed ground with one (Storey 1985; Kokaram 1998); light
-and structure told apart as in WaveletMask (Applied Sciences 16(13):6415, 2026), by local means here.
+and structure told apart as in WaveletMask (Applied Sciences 16(13):6415, 2026), by local means here; a
+scratch that lasts differs from nothing but its own sides: the mean of opening and closing, in both orders,
+spans it (OCCO filters; Peters, "A new algorithm for image noise reduction using mathematical morphology",
+IEEE Transactions on Image Processing 4(5), 1995).
 """
 
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import torch.nn.functional as F
 from numpy.typing import NDArray
+from torch import Tensor
 
 from models.motion import Pair, grid, smooth_over, warp
 from models.neural.tiles import Area
@@ -20,8 +25,11 @@ from models.neural.tiles import Area
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-CHANNELS = 22
-"""Of the evidence: four times four sub-pixels, and six that are smooth."""
+GAPS = 4
+"""What the frame is compared with: the one before, the one after, what lies to both sides, what around."""
+CHANNELS = 4 * (1 + GAPS + 1) + 6
+"""Of the evidence: six planes of four sub-pixels each, and six that are smooth."""
+_GAP_CHANNELS = slice(4, 4 + 4 * GAPS)
 
 # Differences of a few per cent decide; the network should see them at the size of its other inputs.
 GAIN = 4.0
@@ -32,6 +40,8 @@ _LIGHT_SIDE_PX = 17
 # A neighbour on either side differs by this much over dirt; where both do, motion is taken from around.
 _SUSPECT = 12 / 255
 _TRUST_PX = 1.5
+# What is narrower than this, or smaller, is spanned from its sides.
+_SPAN_PX = 9
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,10 @@ class Evidence:
     """The luma of the frame after; None at a shot's last."""
     previous: Neighbour | None
     following: Neighbour | None
+    across_HW: Float
+    """The luma spanned from both sides: what is there without anything narrow and upright."""
+    around_HW: Float
+    """The same in both directions: without anything small."""
 
     def planes(self, area: Area) -> Float:
         """The network's input over an area: planes_Ehw of half its size, every second pixel in a channel of
@@ -71,7 +85,10 @@ class Evidence:
             else here_HW - brought(plane_HW, neighbour, area)
             for plane_HW, neighbour in sides
         ]
-        full = [here_HW * 2 - 1, GAIN * gaps[0], GAIN * gaps[1], 2 * GAIN * two_sided(*gaps)]
+        spanned = [
+            here_HW - plane_HW[area.rows, area.columns] for plane_HW in (self.across_HW, self.around_HW)
+        ]
+        full = [here_HW * 2 - 1, *(GAIN * gap_HW for gap_HW in gaps + spanned), 2 * GAIN * two_sided(*gaps)]
         planes_Ehw = np.empty((CHANNELS, area.height // 2, area.width // 2), np.float32)
         for n, plane_HW in enumerate(full):
             for m, (row, column) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
@@ -102,7 +119,31 @@ def gather(
     ]
     neighbours = _neighbours(_quarter(here_HW), sides, given_HW)
     before_HW, after_HW = (None if side is None else side[0] for side in sides)
-    return Evidence(here_HW, before_HW, after_HW, *neighbours)
+    return Evidence(here_HW, before_HW, after_HW, *neighbours, across(here_HW), around(here_HW))
+
+
+def gaps_of(planes_NEhw: Tensor) -> Tensor:
+    """How much lighter a frame is, in luma, than each of what it is compared with: (N, GAPS, H, W)."""
+    return F.pixel_shuffle(planes_NEhw[:, _GAP_CHANNELS] / GAIN, 2)
+
+
+def across(plane_HW: Float) -> Float:
+    """The plane without what is narrow and upright."""
+    return _spanned(plane_HW, np.ones((1, _SPAN_PX), np.uint8))
+
+
+def around(plane_HW: Float) -> Float:
+    """The plane without what is small."""
+    return _spanned(plane_HW, np.ones((_SPAN_PX, _SPAN_PX), np.uint8))
+
+
+def _spanned(plane_HW: Float, over: NDArray[np.uint8]) -> Float:
+    opened = cv2.morphologyEx(plane_HW, cv2.MORPH_OPEN, over, borderType=cv2.BORDER_REPLICATE)
+    closed = cv2.morphologyEx(plane_HW, cv2.MORPH_CLOSE, over, borderType=cv2.BORDER_REPLICATE)
+    spanned: Float = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, over, borderType=cv2.BORDER_REPLICATE)
+    spanned += cv2.morphologyEx(closed, cv2.MORPH_OPEN, over, borderType=cv2.BORDER_REPLICATE)
+    spanned *= np.float32(0.5)
+    return spanned
 
 
 def brought(plane_HW: Float, neighbour: Neighbour, area: Area) -> Float:

@@ -4,12 +4,13 @@ Like RTN it carries a hidden state through the shot in both directions, fuses it
 windows of attention look at it. What differs: a state that is only ever mixed with what is new, so that it
 fades in a known time; evidence from both sides at once, so that revealed ground is not taken for dirt; a mask
 head that is taught with true masks; the state at a quarter of the picture's size, where nothing is lost, for
-pixels are picked at full size; and a picture that is not painted but *picked*, a mixture of this frame and
-its two neighbours plus a small correction, so that grain and detail stay the film's own.
+pixels are picked at full size; and a picture that is not painted but *picked*, a mixture of this frame, its
+two neighbours and what lies beside and around plus a small correction, so that grain and detail stay the
+film's own.
 
 Shape suffixes: N items, T frames, E channels of evidence, C hidden channels, K sources of the mixture (this
-frame, the one before, the one after), H rows, W columns of the padded picture; h, w of half its size; q, r of
-a quarter. 2 is (dx, dy) in pixels of its own grid.
+frame, the one before, the one after, this one spanned across and around), H rows, W columns of the padded
+picture; h, w of half its size; q, r of a quarter. 2 is (dx, dy) in pixels of its own grid.
 
 Sources: RTN (Wan et al., CVPR 2022) for the recurrence; RRTN for two-sided residuals; DART (ACCV 2026) for
 the supervised mask; Niklaus & Liu, "Context-aware Synthesis for Video Frame Interpolation", CVPR 2018, for
@@ -24,11 +25,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.neural.evidence import CHANNELS
+from models.neural.evidence import CHANNELS, GAPS
 from models.swin import SwinGroup, SwinSizes
 from models.warp import warp
 
-SOURCES = 3
+SOURCES = 1 + GAPS
 _SLOPE = 0.1
 # Damage covers about one pixel in a hundred: the mask head starts from there, not from one half.
 _FIRST_LOGIT = -4.6

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.neural.evidence import GAIN
+from models.neural.evidence import gaps_of
 from models.neural.reweave import Finding, Reweave, Ways
 from models.neural.reweave_way import change
 from models.training.material import Material
@@ -46,8 +46,7 @@ class ReweaveLearner:
         finding: Finding = self.network(
             material.evidence_TEhw, material.to_previous_T2qr, material.to_next_T2qr, ways
         )
-        gaps_N8hw = material.evidence_TEhw.flatten(0, 1)[:, 4:12] / GAIN
-        changed_N1HW = change(finding, nn.functional.pixel_shuffle(gaps_N8hw, 2))
+        changed_N1HW = change(finding, gaps_of(material.evidence_TEhw.flatten(0, 1)))
         count = len(material.evidence_TEhw)
 
         def clips(told: Tensor) -> Tensor:

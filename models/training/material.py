@@ -43,6 +43,10 @@ class Material(NamedTuple):
     """True flow from each frame but the first to the one before, T - 1 entries, half precision."""
 
 
+MARGIN_FRAMES = 2
+"""So many more are read than learnt from: but for a shot's first and last, frames have two neighbours."""
+
+
 def seen(damaged_TCHW: Bytes, undamaged_TCHW: Bytes, masks_T1HW: Bytes) -> Material:
     """A window as a restorer would see it, without a margin of `MARGIN_PX` on every side.
 
@@ -80,6 +84,12 @@ def seen(damaged_TCHW: Bytes, undamaged_TCHW: Bytes, masks_T1HW: Bytes) -> Mater
         torch.from_numpy(masks_T1HW[..., area.rows, area.columns] != 0),
         cut(motion).half() if motion else torch.zeros((0, 2, area.height, area.width), dtype=torch.float16),
     )
+
+
+def part(whole: Material, first: int, frames: int) -> Material:
+    """Some frames of a window, seen as they were beside the others."""
+    taken, moved = slice(first, first + frames), slice(first, first + frames - 1)
+    return Material._make([*(stream[taken] for stream in whole[:-1]), whole.motion_T2HW[moved]])
 
 
 def _lumas(frames_TCHW: Bytes) -> list[Float]:
