@@ -3,21 +3,17 @@
 import argparse
 import json
 import os
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from flows.commands import DELIVERED, FAILED, Command, at_least_one
 
 if TYPE_CHECKING:
     from tasks.corpus import CorpusOutcome
 
-Command = Callable[[str, Any, str], argparse.ArgumentParser]
-_DONE, _FAILED = 0, 1
 
-
-def add_commands(
-    command: Command, corpus: Any, common: argparse.ArgumentParser, workers: Callable[[str], int]
-) -> None:
-    """corpus: where `corpus ...` commands go. common: options of every command. workers: reads how many."""
+def add_commands(command: Command, corpus: Any, common: argparse.ArgumentParser) -> None:
+    """corpus: where `corpus ...` commands go. common: options of every command."""
     sub = command("synthesize", _synthesize, "cut clips from clean films and make them old, with masks")
     sub.add_argument(
         "sources", nargs="+", metavar="SOURCE", help="files, sequences, directories, globs, URIs, .txt lists"
@@ -38,7 +34,7 @@ def add_commands(
         "--licences", metavar="FILE.csv", default="", help="a table of films, their licences and origins"
     )
     _templates_option(sub, "your scans of dirt, for a recipe with templates; our own drawings if left out")
-    _engine_options(sub, workers)
+    _engine_options(sub)
     for name, run, text in (
         ("show", _show, "tell what a corpus holds"),
         ("verify", _verify, "check every digest and mask, and that no film is in two splits"),
@@ -49,7 +45,7 @@ def add_commands(
         sub.add_argument("corpus", metavar="CORPUS", help="its folder in the vault, or a URI")
         if name != "show":
             _templates_option(sub, "the scans that the corpus was made with, if it was")
-            _engine_options(sub, workers)
+            _engine_options(sub)
         if name == "verify":
             sub.add_argument("--all", action="store_true", help="make every clip old again, not a sample")
         if name == "rebuild":
@@ -76,8 +72,8 @@ def _templates_option(sub: argparse.ArgumentParser, text: str) -> None:
     sub.add_argument("--templates", metavar="FOLDER", default="", help=text)
 
 
-def _engine_options(sub: argparse.ArgumentParser, workers: Callable[[str], int]) -> None:
-    sub.add_argument("--workers", type=workers, help="processes; one a processor if left out")
+def _engine_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--workers", type=at_least_one, help="processes; one a processor if left out")
     sub.add_argument(
         "--scheduler",
         metavar="ADDRESS",
@@ -129,7 +125,7 @@ def _synthesize(options: argparse.Namespace) -> int:
             options.scheduler,
         )
     print(json.dumps(asdict(outcome), indent=2) if options.json else outcome.sentence())
-    return _DONE
+    return DELIVERED
 
 
 def _show(options: argparse.Namespace) -> int:
@@ -142,7 +138,7 @@ def _show(options: argparse.Namespace) -> int:
     else:
         print(told.sentence())
         _print_figures(told)
-    return _DONE
+    return DELIVERED
 
 
 def _print_figures(told: "CorpusOutcome") -> None:
@@ -175,7 +171,7 @@ def _verify(options: argparse.Namespace) -> int:
     ):
         verdict = verify_corpus(crew, options.corpus, options.all, options.templates)
     print(json.dumps(asdict(verdict), indent=2) if options.json else verdict.sentence())
-    return _FAILED if verdict.problems else _DONE
+    return FAILED if verdict.problems else DELIVERED
 
 
 def _rebuild(options: argparse.Namespace) -> int:
@@ -195,7 +191,7 @@ def _rebuild(options: argparse.Namespace) -> int:
             crew, options.corpus, options.vault, options.sources, tell, options.templates
         )
     print(json.dumps(asdict(rebuilt), indent=2) if options.json else rebuilt.sentence())
-    return _FAILED if rebuilt.differing else _DONE
+    return FAILED if rebuilt.differing else DELIVERED
 
 
 def _realism(options: argparse.Namespace) -> int:
@@ -208,4 +204,4 @@ def _realism(options: argparse.Namespace) -> int:
     else:
         print("\n".join(sentence for comparison in comparisons for sentence in comparison.sentences()))
         print(f"  report  {options.output}")
-    return _DONE
+    return DELIVERED

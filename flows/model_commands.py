@@ -2,15 +2,14 @@
 
 import argparse
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from flows.commands import DELIVERED, Command, at_least_one
 
 if TYPE_CHECKING:
     from tasks.registry import Version
 
-Command = Callable[[str, Any, str], argparse.ArgumentParser]
-_DONE = 0
 _UNITS_S = {"s": 1, "m": 60, "h": 3600}
 _HEADS = {
     "clips": "clips",
@@ -25,8 +24,7 @@ _HEADS = {
 _TABLE_WIDTH = 100
 
 
-def add_commands(command: Command, at_least_one: Callable[[str], int]) -> None:
-    """at_least_one: reads how many."""
+def add_commands(command: Command) -> None:
     sub = command("retrain", _retrain, "train on a corpus, compare, register, and promote if it is better")
     sub.add_argument("corpus", metavar="CORPUS", help="its folder in the vault, or a URI")
     sub.add_argument("--network", default="reweave", help="reweave-small, reweave or reweave-large")
@@ -50,12 +48,22 @@ def add_commands(command: Command, at_least_one: Callable[[str], int]) -> None:
     sub.add_argument("--workers", type=at_least_one, default=1, help="processes that train together")
     sub.add_argument("--trainings", metavar="DIRECTORY", default="", help="where trainings are kept")
     sub.add_argument("--licence", default="unknown", help="of the weights, for their card")
-    _evaluation_options(sub, at_least_one)
+    sub.add_argument(
+        "--gate", nargs="+", metavar="MARGIN", default=[], help="its margins, like harm=0.0002 gain_db=0.5"
+    )
+    sub.add_argument(
+        "--harm",
+        nargs=2,
+        type=float,
+        metavar="SHARE",
+        help="of the pixels of undamaged val film, clean and with look-alikes, that thresholds may touch",
+    )
+    _evaluation_options(sub)
     sub = command("evaluate", _evaluate, "compare restorers on clips made old, and on real film")
     sub.add_argument("restorers", nargs="+", metavar="RESTORER", help="as for restore --restorer")
     sub.add_argument("--corpus", required=True, metavar="CORPUS", help="whose test films are made old anew")
     sub.add_argument("--output", default="evaluation", metavar="DIRECTORY", help="page, figures and pictures")
-    _evaluation_options(sub, at_least_one)
+    _evaluation_options(sub)
     command("models", _models, "list the registered models and where they are kept")
     for name, run, text in (
         ("promote", _promote, "make a registered model the champion"),
@@ -67,7 +75,7 @@ def add_commands(command: Command, at_least_one: Callable[[str], int]) -> None:
         sub.add_argument("--because", required=True, metavar="WHY", help="kept with the model")
 
 
-def _evaluation_options(sub: argparse.ArgumentParser, at_least_one: Callable[[str], int]) -> None:
+def _evaluation_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--recipes", nargs="+", metavar="RECIPE", default=["light", "medium", "heavy"])
     sub.add_argument("--clips", type=at_least_one, default=24, help="of each recipe, clean, and look-alikes")
     sub.add_argument("--reels", nargs="+", metavar="REEL", default=[], help="real film to look at, too")
@@ -87,8 +95,11 @@ def _seconds(text: str) -> float:
 def _retrain(options: argparse.Namespace) -> int:
     from flows.terminal import at_work
     from tasks.evaluation_request import EvaluationRequest
+    from tasks.gate import gate_rules
     from tasks.registry import Registry
+    from tasks.request import RequestError
     from tasks.retrain import RetrainRequest
+    from tasks.threshold import HarmBudget
     from tasks.training import TrainingRequest
 
     # What cannot be done is told before Prefect takes its seconds to start.
@@ -107,16 +118,34 @@ def _retrain(options: argparse.Namespace) -> int:
     judged = EvaluationRequest(
         options.corpus, tuple(options.recipes), clips=options.clips, reels=tuple(options.reels)
     )
-    request = RetrainRequest(training, judged, options.trainings, options.workers, licence=options.licence)
+    try:
+        budget = HarmBudget(*options.harm) if options.harm else HarmBudget()
+    except ValueError as error:
+        raise RequestError(f"--harm: {error}") from error
+    request = RetrainRequest(
+        training,
+        judged,
+        options.trainings,
+        options.workers,
+        licence=options.licence,
+        rules=gate_rules(options.gate),
+        budget=budget,
+    )
     Registry().versions()
     with at_work(options.debug, options.json):
         from flows.retrain import retrain
 
         outcome = retrain(
-            request.training, request.evaluation, request.trainings, request.workers, request.licence
+            request.training,
+            request.evaluation,
+            request.trainings,
+            request.workers,
+            request.licence,
+            request.rules,
+            request.budget,
         )
     print(json.dumps(asdict(outcome), indent=2) if options.json else outcome.sentence())
-    return _DONE
+    return DELIVERED
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -137,7 +166,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     else:
         _print_rows(compared.rows())
         print(compared.sentence())
-    return _DONE
+    return DELIVERED
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:
@@ -178,13 +207,13 @@ def _models(options: argparse.Namespace) -> int:
         print(
             json.dumps({"registry": registry.server.shown, "versions": [asdict(each) for each in versions]})
         )
-        return _DONE
+        return DELIVERED
     for version in versions:
         print(_line(version))
     where = registry.server.shown
     shows = f"`mlflow ui --backend-store-uri {where}`" if where.startswith("sqlite:") else "its page"
     print(f"{len(versions)} versions in {where}; {shows} shows how they came about")
-    return _DONE
+    return DELIVERED
 
 
 def _line(version: "Version") -> str:
@@ -208,7 +237,7 @@ def _promote(options: argparse.Namespace) -> int:
         print(json.dumps(told))
     else:
         print(f"{version.name} is the champion now; before it was {told['before'] or 'nobody'}")
-    return _DONE
+    return DELIVERED
 
 
 def _rollback(options: argparse.Namespace) -> int:
@@ -220,4 +249,4 @@ def _rollback(options: argparse.Namespace) -> int:
     else:
         again = f"{now.name} is the champion again" if now else "there is no champion now"
         print(f"{again}; {lost.name} no longer is")
-    return _DONE
+    return DELIVERED

@@ -3,6 +3,7 @@
 from prefect import flow
 
 from tasks.evaluation_request import EvaluationRequest
+from tasks.gate import GateRules
 from tasks.model_steps import (
     choose_thresholds,
     compare_models,
@@ -12,6 +13,7 @@ from tasks.model_steps import (
 )
 from tasks.registry import Registry
 from tasks.retrain import RetrainOutcome, RetrainRequest, at_work, ended
+from tasks.threshold import HarmBudget
 from tasks.training import TrainingRequest
 
 
@@ -22,14 +24,26 @@ def retrain(
     trainings: str = "",
     worker_count: int = 1,
     licence: str = "unknown",
+    rules: GateRules | None = None,
+    budget: HarmBudget | None = None,
 ) -> RetrainOutcome:
     """Goes on where it was stopped; one that has ended is told again. The evaluation is on the training's own
     corpus where none is given.
 
+    rules: the gate's margins. budget: how much harm thresholds may do on val.
+
     Raises RequestError, StorageError, RegistryError, WeightsError, PoolError, ArithmeticError.
     """
     judged = evaluation or EvaluationRequest(training.corpus)
-    request = RetrainRequest(training, judged, trainings, worker_count, licence=licence)
+    request = RetrainRequest(
+        training,
+        judged,
+        trainings,
+        worker_count,
+        licence=licence,
+        rules=rules or GateRules(),
+        budget=budget or HarmBudget(),
+    )
     registry = Registry()
     if outcome := ended(request, registry):
         return outcome

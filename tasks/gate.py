@@ -1,7 +1,9 @@
 """Whether a challenger may become the champion: by its scores beside those of what stands now."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from math import inf
+from typing import Any
 
 from tasks.evaluation_request import CLEAN, IN_SCENE
 from tasks.evaluation_score import SliceScore
@@ -34,8 +36,28 @@ class GateRules:
     """The error along motion may be larger by this share."""
 
     def __post_init__(self) -> None:
-        if min(self.gain_db, self.slice_db, self.least_clips, self.harm, self.flicker, self.warping) < 0:
-            raise RequestError("a gate's margins must not be negative")
+        margins = (self.gain_db, self.slice_db, self.least_clips, self.harm, self.flicker, self.warping)
+        if not all(0 <= margin < inf for margin in margins):
+            raise RequestError("a gate's margins must be numbers, and not negative")
+
+
+def gate_rules(margins: Sequence[str]) -> GateRules:
+    """The rules with some margins as a person writes them: harm=0.0002. Raises RequestError."""
+    kinds: dict[str, type[int | float]] = {name: type(value) for name, value in asdict(GateRules()).items()}
+    given: dict[str, Any] = {}
+    for margin in margins:
+        name, _, value = margin.partition("=")
+        if name not in kinds:
+            raise RequestError(
+                f"gate {margin}: no such margin; write one of {', '.join(kinds)}, like harm=0.0002"
+            )
+        try:
+            given[name] = kinds[name](value)
+        except ValueError as error:
+            raise RequestError(
+                f"gate {margin}: {value or 'nothing'} is no number that {name} takes"
+            ) from error
+    return GateRules(**given)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from tasks.registry import CHAMPION, Registry, Version
 from tasks.request import RequestError
 from tasks.restorers import UNUSABLE, Named, named
 from tasks.sources import find_sources
-from tasks.threshold import threshold_clips, with_thresholds
+from tasks.threshold import HarmBudget, threshold_clips, with_thresholds
 from tasks.training import BUNDLE, COURSE, TrainingRequest, asked_of
 from tasks.training_report import TrainingReport
 from tasks.windows import part_items
@@ -55,6 +55,8 @@ class RetrainRequest:
     licence: str = "unknown"
     """Of the weights."""
     rules: GateRules = field(default_factory=GateRules)
+    budget: HarmBudget = field(default_factory=HarmBudget)
+    """Of harm, for the thresholds."""
 
     def __post_init__(self) -> None:
         """What cannot be done is told now, and not after hours of training."""
@@ -88,7 +90,7 @@ class RetrainRequest:
     def asked(self) -> str:
         """Digest of all that decides the outcome, but for who stands."""
         judged = {**asdict(self.evaluation), "corpus": Corpus.open(self.evaluation.corpus).record["digest"]}
-        rest = (judged, self.licence, self.threshold_clips, asdict(self.rules))
+        rest = (judged, self.licence, self.threshold_clips, asdict(self.rules), asdict(self.budget))
         return digest_of([self.manifest, asked_of(self.training), *rest])
 
     @property
@@ -164,7 +166,12 @@ def settle(work: Retraining, progress: Callable[[int], None]) -> Bundle:
     """The bundle with thresholds."""
     request = work.request
     bundle = with_thresholds(
-        work.folder / BUNDLE, request.training.corpus, request.threshold_clips, progress, request.licence
+        work.folder / BUNDLE,
+        request.training.corpus,
+        request.threshold_clips,
+        progress,
+        request.licence,
+        request.budget,
     )
     work.run.tags({f"setting {name}": str(value) for name, value in bundle.settings.items()})
     return bundle

@@ -11,6 +11,9 @@ from tasks.evaluation_judge import KnownClip
 from tasks.evaluation_request import CLEAN, IN_SCENE, EvaluationRequest
 from tasks.evaluation_set import EvaluationSet
 
+__all__ = ["HarmBudget", "threshold_clips", "with_thresholds"]
+
+_BUDGET = HarmBudget()
 _FILMS: dict[str, Film] = {CLEAN: "clean", IN_SCENE: "lookalike"}
 
 
@@ -25,7 +28,7 @@ def with_thresholds(
     clips: int,
     progress: Callable[[int], None],
     licence: str = "unknown",
-    budget: HarmBudget = HarmBudget(),  # noqa: B008 - it is frozen
+    budget: HarmBudget = _BUDGET,
 ) -> Bundle:
     """The bundle with `sure`, `edge` and `widen_px` chosen, and what they found written into its origin.
 

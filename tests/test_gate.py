@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasks.evaluation_score import SliceScore
-from tasks.gate import GateRules, decide
+from tasks.gate import GateRules, decide, gate_rules
 from tasks.request import RequestError
 
 EMPTY: dict[str, Any] = {field.name: None for field in fields(SliceScore)}
@@ -85,5 +85,25 @@ def test_no_better_does_not_pass_and_all_reasons_are_told() -> None:
 
 def test_other_rules_decide_otherwise() -> None:
     assert decide(STANDING, STANDING, "v", RECIPES, GateRules(gain_db=0)).promote
-    with pytest.raises(RequestError, match="must not be negative"):
+    with pytest.raises(RequestError, match="and not negative"):
         GateRules(harm=-1)
+
+
+def test_rules_are_read_as_a_person_writes_them() -> None:
+    assert gate_rules([]) == GateRules()
+    assert gate_rules(["harm=0.0002", "least_clips=5"]) == GateRules(harm=0.0002, least_clips=5)
+
+
+@pytest.mark.parametrize(
+    ("margin", "line"),
+    [
+        ("hram=1", "gate hram=1: no such margin; write one of gain_db, slice_db, least_clips"),
+        ("harm", "gate harm: nothing is no number that harm takes"),
+        ("least_clips=2.5", "gate least_clips=2.5: 2.5 is no number that least_clips takes"),
+        ("harm=nan", "a gate's margins must be numbers, and not negative"),
+    ],
+)
+def test_a_margin_that_is_none_is_told(margin: str, line: str) -> None:
+    with pytest.raises(RequestError) as told:
+        gate_rules([margin])
+    assert str(told.value).startswith(line)

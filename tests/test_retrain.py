@@ -223,6 +223,12 @@ def test_a_training_has_a_place_of_its_own(corpus: Path, tmp_path: Path) -> None
             ["retrain", "{corpus}", "--steps", "3", "--recipes", "mild"], USAGE, "no such recipe", id="recipe"
         ),
         pytest.param(
+            ["retrain", "{corpus}", "--steps", "3", "--gate", "kind=1"], USAGE, "no such margin", id="gate"
+        ),
+        pytest.param(
+            ["retrain", "{corpus}", "--steps", "3", "--harm", "0", "2"], USAGE, "--harm: a budget", id="harm"
+        ),
+        pytest.param(
             ["evaluate", "nobody", "--corpus", "{corpus}"], USAGE, "there is no such", id="restorer"
         ),
         pytest.param(["promote", "9", "--because", "x"], FAILED, "no such version", id="version"),

@@ -30,6 +30,10 @@ class HarmBudget:
     lookalike: float = 1.5e-3
     """On film with rain, smoke, sparks ... in the scene."""
 
+    def __post_init__(self) -> None:
+        if not (0 < self.clean < 1 and 0 < self.lookalike < 1):
+            raise ValueError("a budget of harm is a share of all pixels, in (0, 1)")
+
 
 class Thresholds:
     """Tries many on answers that come one after the other. Repairs are not widened: a mask that was taught by
