@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models.neural.evidence import CHANNELS
-from models.neural.reweave import Reweave
+from models.neural.reweave import SOURCES, Reweave
 from models.training import objective as objectives
 from models.training.discriminator import TemporalPatchGAN
 from models.training.losses import (
@@ -218,7 +218,7 @@ def test_our_objective_reaches_all_of_reweave(half: bool, damaged: bool) -> None
     torch.manual_seed(0)
     network = Reweave.from_config("reweave-small")
     still = torch.zeros(1, 3, 2, 8, 8)
-    sources = torch.rand(3, 3, 32, 32)
+    sources = torch.rand(3, SOURCES, 32, 32)
     damage = (torch.rand(1, 3, 1, 32, 32) < 0.02 * damaged).float()
     with torch.autocast("cpu", torch.bfloat16, enabled=half):
         found = network(torch.randn(1, 3, CHANNELS, 16, 16), still, still)

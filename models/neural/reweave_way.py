@@ -125,7 +125,8 @@ class ReweaveWay:
         here_CP = sight.here.planes_CHW[:, rows_P, columns_P]
         given_P = _within(sight.here.given_HW, rows_P, columns_P)
         shares_SP = answer_KHW[_FIRST_SHARE : _FIRST_SHARE + SOURCES - 1, rows_P, columns_P].copy()
-        # Where damage was given, the frame itself has nothing to say.
+        # Where damage was given, the frame itself has nothing to say, nor what is spanned over it.
+        shares_SP[2:, given_P] = 0
         shares_SP[:2, given_P & (shares_SP.sum(0) < _SILENT)] = 0.5
         sides = ((sight.before, prepared.previous), (sight.after, prepared.following))
         light = self._light_planes(len(here_CP))
