@@ -229,6 +229,26 @@ def test_the_kinds_of_clips_come_in_the_shares_asked_for() -> None:
     assert all(0.5 <= clip.severity <= 2 for clip in clips)
 
 
+def test_things_pass_through_as_many_clips_as_asked_for_whatever_their_kind() -> None:
+    recipe = replace(MEDIUM, clean=0.2, lookalike=0.3, passing=0.5)
+    clips = [drawn(recipe, seed) for seed in range(800)]
+    for kind in ("damaged", "clean", "lookalike"):
+        own = [clip.passing for clip in clips if clip.kind == kind and clip.lookalike != "passers"]
+        assert sum(own) / len(own) == pytest.approx(0.5, abs=0.1)
+    assert not any(clip.passing for clip in clips if clip.lookalike == "passers")
+    assert [replace(clip, passing=False) for clip in clips] == [
+        drawn(replace(recipe, passing=0.0), seed) for seed in range(800)
+    ]
+
+
+def test_what_passes_is_the_scene_and_no_damage() -> None:
+    still = [ramp(1)[0]] * 6
+    for frame, passed in zip(still, age(still, Recipe("passing", (), passing=1.0), 3), strict=True):
+        assert np.array_equal(passed.target_CHW, passed.damaged_CHW)
+        assert not passed.mask_HW.any()
+        assert (passed.target_CHW != frame).any()
+
+
 def test_clean_clips_and_lookalikes_have_an_empty_mask() -> None:
     for share in ({"clean": 1.0, "lookalike": 0.0}, {"clean": 0.0, "lookalike": 1.0}):
         for frame in age(ramp(3), replace(HEAVY, **share), 4):
