@@ -44,6 +44,13 @@ def add_commands(command: Command) -> None:
     sub.add_argument(
         "--area", type=at_least_one, default=128, help="its side, pixels: 32 less than clips have, or fewer"
     )
+    sub.add_argument(
+        "--polish",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="of the steps with a discriminator, at the end",
+    )
     sub.add_argument("--seed", type=int, default=0)
     sub.add_argument("--workers", type=at_least_one, default=1, help="processes that train together")
     sub.add_argument("--trainings", metavar="DIRECTORY", default="", help="where trainings are kept")
@@ -113,6 +120,7 @@ def _retrain(options: argparse.Namespace) -> int:
         options.area,
         fresh=options.fresh,
         begin=options.begin,
+        polish=options.polish,
         seed=options.seed,
     )
     judged = EvaluationRequest(

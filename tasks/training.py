@@ -18,10 +18,11 @@ import torch
 from models.errors import WeightsError
 from models.neural.reweave import CONFIGS, Reweave
 from models.training.company import ALONE, Company
-from models.training.course import Course, fitted, lasting
+from models.training.course import Course, fitted, lasting, polished
 from models.training.learner import ReweaveLearner
 from models.training.loop import Reporter, train
 from models.training.material import MARGIN_FRAMES, MARGIN_PX, Material
+from models.training.perceptual import find_perceptual
 from models.training.pictures import RGB
 from models.training.progress import Progress, begin, read_progress, write_progress
 from models.weights import Bundle, load_network, read_bundle, write_bundle
@@ -63,6 +64,9 @@ class TrainingRequest:
     """Windows of the corpus' val that the network is judged by."""
     workers: int = 1
     """Processes that read ahead, for each that learns; 0 reads in that one."""
+    polish: float = 0.0
+    """Share of the steps, the last ones, in which a discriminator looks on, and VGG-19 where torchvision's
+    cache has it: sharper, and less sure to be true."""
     seed: int = 0
     """Decides the first weights and the order of the material."""
     course: Course = field(default_factory=lambda: Course(steps=1))
@@ -80,6 +84,13 @@ class TrainingRequest:
             raise RequestError("steps, budget, workers and seed must not be negative, all else at least 1")
         if self.area_px < 32 or self.area_px % 32:
             raise RequestError(f"an area of {self.area_px} px: take a multiple of 32")
+        if not 0 <= self.polish < 1:
+            raise RequestError(f"polish {self.polish}: take a share of the steps, in [0, 1)")
+
+    @property
+    def pace(self) -> Course:
+        """The course, but for its steps and seed."""
+        return polished(self.course, self.polish)
 
     def windows(self) -> WindowConfig:
         """What is learnt from. Raises RequestError for a recipe that there is not."""
@@ -117,6 +128,10 @@ def train_network(
     )
     asked = company.decided(lambda: asked_of(request))
     told = {**asked, "manifest": corpus.record["manifest_sha256"], "course": asdict(course)}
+    perceptual = find_perceptual()[0] if request.polish else None
+    if perceptual is not None:
+        perceptual.to(device)
+        told["vgg19"] = perceptual.sha256
     progress = company.decided(lambda: _taken_up(folder, told) or first)
     feed = Feeder(
         material, request.batch_items, request.workers, progress.fed or None, company.rank, company.size
@@ -125,7 +140,7 @@ def train_network(
     def keep(reached: Progress) -> None:
         write_progress(folder / PROGRESS, reached, told)
 
-    progress = train(course, learner, feed, frozen, progress, reporter, keep, company=company)
+    progress = train(course, learner, feed, frozen, progress, reporter, keep, perceptual, company)
     network.load_state_dict(progress.champion)
     origin = {**told, "steps": progress.step}
     return company.decided(
@@ -190,14 +205,14 @@ def _course(folder: Path, request: TrainingRequest) -> Course | None:
     try:
         begun = json.loads((folder / COURSE).read_bytes())
         steps = int(begun["course"]["steps"])
-        asked = {name: value for name, value in begun.items() if name not in ("course", "manifest")}
+        asked = {name: value for name, value in begun.items() if name not in ("course", "manifest", "vgg19")}
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"{folder / COURSE}: damaged; remove the folder to train anew") from error
     if asked != asked_of(request):
         raise WeightsError(f"{folder}: holds another training; name another folder")
-    return replace(lasting(request.course, steps), seed=request.seed)
+    return replace(lasting(request.pace, steps), seed=request.seed)
 
 
 def _planned(
@@ -210,9 +225,9 @@ def _planned(
 ) -> Course:
     """The course, with steps that fit the budget by a few steps and a look that are timed first."""
     if request.steps:
-        return replace(lasting(request.course, request.steps), seed=request.seed)
+        return replace(lasting(request.pace, request.steps), seed=request.seed)
     started = time.perf_counter()
-    trial = replace(request.course, steps=1 + _TIMED_STEPS, validate_steps=1 + _TIMED_STEPS)
+    trial = replace(request.pace, steps=1 + _TIMED_STEPS, validate_steps=1 + _TIMED_STEPS)
     clock = _Clock()
     feed = Feeder(material, request.batch_items, request.workers, rank=company.rank, size=company.size)
     train(trial, learner, feed, frozen, deepcopy(first), clock, lambda progress: None, company=company)
@@ -221,7 +236,7 @@ def _planned(
     def fit() -> Course:
         left_s = request.budget_s - (time.perf_counter() - started)
         try:
-            return fitted(request.course, left_s, clock.step_s, clock.look_s)
+            return fitted(request.pace, left_s, clock.step_s, clock.look_s)
         except ValueError as error:
             raise RequestError(f"a budget of {request.budget_s:.0f} s: {error}") from error
 

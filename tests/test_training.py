@@ -13,7 +13,7 @@ from models.errors import WeightsError
 from models.neural.evidence import CHANNELS
 from models.neural.reweave import Reweave, ReweaveConfig
 from models.training.company import Company
-from models.training.course import STAGES, Course, Stage, fitted
+from models.training.course import STAGES, Course, Stage, fitted, polished
 from models.training.learner import ReweaveLearner
 from models.training.loop import judged, train
 from models.training.material import MARGIN_PX, Material, seen
@@ -167,17 +167,18 @@ def test_pictures_show_what_the_mask_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("precision", "seed"),
+    ("precision", "seed", "polish"),
     [
-        pytest.param("fp32", 5, id="fp32"),
-        pytest.param("bf16", 5, id="bf16"),
-        pytest.param("fp32", 0, id="after a step that left weights out"),  # the past or the future alone
+        pytest.param("fp32", 5, 0.0, id="fp32"),
+        pytest.param("bf16", 5, 0.0, id="bf16"),
+        pytest.param("fp32", 0, 0.0, id="after a step that left weights out"),  # the past or the future alone
+        pytest.param("fp32", 5, 0.7, id="in the middle of polishing"),
     ],
 )
 def test_killed_and_taken_up_it_does_what_it_would_have_done(
-    precision: str, seed: int, tmp_path: Path
+    precision: str, seed: int, polish: float, tmp_path: Path
 ) -> None:
-    course = replace(COURSE, precision=precision, seed=seed)
+    course = polished(replace(COURSE, precision=precision, seed=seed), polish)
     whole, undisturbed = run(course)
     path = tmp_path / "progress.safetensors"
 
@@ -205,6 +206,27 @@ def test_killed_and_taken_up_it_does_what_it_would_have_done(
     for name, weight in whole.champion.items():
         assert torch.allclose(weight, again.champion[name], atol=1e-7), name
     assert again.fed == whole.fed
+
+
+def test_a_critic_looks_on_in_the_last_steps_and_learns() -> None:
+    course = polished(COURSE, 0.5)
+    told: list[Mapping[str, float]] = []
+
+    class Heard(Notes):
+        def stepped(self, step: int, losses: Mapping[str, float]) -> None:
+            told.append(losses)
+
+    own = network()
+    done = train(
+        course, ReweaveLearner(own), Endless(), FROZEN, begin(own.state_dict()), Heard(), lambda each: None
+    )
+    seen = ["loss_critic" in losses and "loss_adversarial" in losses for losses in told]
+    assert seen == [False] * 3 + [True] * 3
+    # Two hinges of 1 each, halved, before it can tell film from repairs.
+    assert told[3]["loss_critic"] == pytest.approx(1.0, abs=0.1)
+    assert done.updates["critic.convs.4.weight"] == 3
+    unpolished, _ = run(COURSE)
+    assert any(not torch.equal(weight, done.network[name]) for name, weight in unpolished.network.items())
 
 
 def unbeatable(own: Reweave) -> Progress:

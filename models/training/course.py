@@ -25,6 +25,10 @@ STAGES = (
 )
 
 
+_ADVERSARIAL = 0.01
+"""What a discriminator's verdict counts, as in RTN."""
+
+
 @dataclass(frozen=True)
 class Course:
     """A whole training."""
@@ -63,6 +67,11 @@ class Course:
         if min(self.warmup_steps, self.patience, self.seed) < 0 or self.weight_decay < 0:
             raise ValueError("warmup_steps, patience, seed and weight_decay must not be negative")
 
+    @property
+    def adversarial(self) -> bool:
+        """Whether a discriminator looks on at any time."""
+        return any(stage.objective.adversarial for stage in self.stages)
+
     def rate_at(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
         if step < self.warmup_steps:
@@ -77,6 +86,20 @@ class Course:
     def kept_at(self, step: int) -> float:
         """What a step keeps of the averaged weights: little at first, when they are still at random."""
         return min(self.averaged, (1 + step) / (10 + step))
+
+
+def polished(course: Course, share: float) -> Course:
+    """The course with a discriminator, and VGG-19 where there is one, looking on in the last steps.
+
+    share: of all steps. Raises ValueError for one that is not in [0, 1), or leaves nothing of a stage.
+    """
+    if not 0 <= share < 1:
+        raise ValueError(f"a share of {share} of the steps: it must be in [0, 1)")
+    if share == 0:
+        return course
+    last = course.stages[-1].objective
+    seen = Stage(1.0, replace(last, perceptual=REWEAVE.perceptual, adversarial=_ADVERSARIAL))
+    return replace(course, stages=(*course.stages[:-1], Stage(1.0 - share, last), seen))
 
 
 def lasting(course: Course, steps: int) -> Course:

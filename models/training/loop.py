@@ -4,6 +4,7 @@ Shape suffixes: N windows, T frames, H rows, W columns.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -15,9 +16,11 @@ from models.metrics.detection import Detection, compare
 from models.metrics.fidelity import Fidelity, fidelity
 from models.training.company import ALONE, Company
 from models.training.course import Course
+from models.training.discriminator import TemporalPatchGAN
 from models.training.learner import Learner
+from models.training.losses import hinge_discriminator
 from models.training.material import Material
-from models.training.objective import Terms, judge
+from models.training.objective import Terms, Trial, judge
 from models.training.perceptual import Perceptual
 from models.training.pictures import RGB, compared
 from models.training.progress import Progress, State
@@ -77,6 +80,9 @@ def train(
     device = next(network.parameters()).device
     progress.averaged = {name: weight.to(device) for name, weight in progress.averaged.items()}
     named = dict(network.named_parameters())
+    critic = _critic(course, progress, device) if course.adversarial else None
+    if critic is not None:
+        named |= {f"critic.{name}": weight for name, weight in critic.named_parameters()}
     optimizer = torch.optim.AdamW(named.values(), course.rate, weight_decay=course.weight_decay)
     _take_up(optimizer, named, progress)
     batches = iter(feed)
@@ -86,12 +92,20 @@ def train(
             group["lr"] = course.rate_at(step)
         material = _there(next(batches), device)
         network.train()
+        objective = course.objective_at(step)
+        looked_on = critic is not None and objective.adversarial > 0
         with _autocast(course, material):
             trial = learner.trial(material, np.random.default_rng([course.seed, step]))
-        terms = judge(course.objective_at(step), trial, perceptual)
+            if critic is not None and looked_on:
+                critic.requires_grad_(False)
+                trial = trial._replace(verdict=critic(_signed(trial.restored_NTCHW)))
+        terms = judge(objective, trial, perceptual)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(terms.total)
         names, losses = _told(terms)
+        if critic is not None and looked_on:
+            lost = _taught(critic, trial, _autocast(course, material))
+            names, losses = [*names, "loss_critic"], torch.cat([losses, lost[None]])
         gradients = [weight.grad for weight in named.values() if weight.grad is not None]
         company.mean([*gradients, losses])
         if not torch.isfinite(losses[0]):
@@ -108,6 +122,7 @@ def train(
                 lambda: _look(course, learner, frozen, progress, reporter)
             )
             progress.network = network.state_dict()
+            progress.critic = critic.state_dict() if critic is not None else {}
             _put_down(optimizer, named, progress)
             if company.rank == 0:
                 keep(progress)
@@ -129,7 +144,8 @@ def _examined(
     own = {name: weight.clone() for name, weight in network.state_dict().items()}
     network.load_state_dict(weights)
     network.eval()
-    objective = course.stages[-1].objective
+    # A critic's verdict compares nobody: it learns, too.
+    objective = replace(course.stages[-1].objective, adversarial=0.0)
     losses: list[float] = []
     pictures: list[RGB] = []
     before, after, found = Fidelity(), Fidelity(), Detection()
@@ -176,6 +192,31 @@ def _look(
 
 def _in_vain(course: Course, progress: Progress) -> bool:
     return 0 < course.patience <= progress.looks_since_best
+
+
+def _critic(course: Course, progress: Progress, device: torch.device) -> TemporalPatchGAN:
+    """As it was left, or at its beginning, which the seed decides."""
+    with torch.random.fork_rng():
+        torch.manual_seed(course.seed)
+        critic = TemporalPatchGAN(frame_channels=1)
+    if progress.critic:
+        critic.load_state_dict(progress.critic)
+    return critic.to(device).train()
+
+
+def _taught(critic: TemporalPatchGAN, trial: Trial, autocast: torch.autocast) -> Tensor:
+    """The critic's loss, whose gradients it now has."""
+    critic.requires_grad_(True)
+    with autocast:
+        real, fake = critic(_signed(trial.target_NTCHW)), critic(_signed(trial.restored_NTCHW.detach()))
+    loss = hinge_discriminator(real, fake)
+    torch.autograd.backward(loss)
+    return loss.detach()
+
+
+def _signed(luma_NT1HW: Tensor) -> Tensor:
+    """Around 0, as a discriminator learns best."""
+    return 2 * luma_NT1HW - 1
 
 
 def _there(material: Material, device: torch.device) -> Material:

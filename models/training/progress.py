@@ -18,7 +18,7 @@ from models.errors import WeightsError
 State = dict[str, Tensor]
 
 _FORMAT = "1"
-_PARTS = ("network", "averaged", "best", "mean", "square")
+_PARTS = ("network", "averaged", "best", "mean", "square", "critic")
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Progress:
     best: State
     """The averaged weights that did best on the frozen set; empty before the first look."""
     mean: State
-    """AdamW's first moments, by the names of the weights; empty before the first step."""
+    """AdamW's first moments, by the names of the weights and the critic's; empty before the first step."""
     square: State
     """AdamW's second moments."""
     step: int = 0
@@ -44,6 +44,8 @@ class Progress:
     updates: Mapping[str, int] = field(default_factory=dict)
     """How often AdamW moved each weight: less than `step` for one that some steps did without. What is left
     out, as all is in files of before this was kept, was moved in every step."""
+    critic: State = field(default_factory=dict)
+    """The discriminator's weights; empty where none has looked on so far."""
 
     @property
     def champion(self) -> State:
@@ -94,9 +96,8 @@ def read_progress(path: Path, course: Mapping[str, Any]) -> Progress:
         for name, tensor in tensors.items():
             part, weight = name.split("/", 1)
             parts[part][weight] = tensor
-        progress = Progress(
-            parts["network"], parts["averaged"], parts["best"], parts["mean"], parts["square"], **told
-        )
+        network, averaged, best, mean, square, critic = (parts[part] for part in _PARTS)
+        progress = Progress(network, averaged, best, mean, square, critic=critic, **told)
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
@@ -111,4 +112,4 @@ def _told(course: Mapping[str, Any]) -> str:
 
 
 def _without_tensors(progress: Progress) -> Progress:
-    return replace(progress, network={}, averaged={}, best={}, mean={}, square={})
+    return replace(progress, network={}, averaged={}, best={}, mean={}, square={}, critic={})
