@@ -30,7 +30,7 @@ def with_thresholds(
     licence: str = "unknown",
     budget: HarmBudget = _BUDGET,
 ) -> Bundle:
-    """The bundle with `sure`, `edge` and `widen_px` chosen, and what they found written into its origin.
+    """The bundle with `sure`, `edge`, `widen_px` and `feather_px` chosen, and what they found written into its origin.
 
     clips: of val, for each kind of film; training is judged by its films and never learns from them.
     progress: is told how many clips are done. licence: of the weights. Raises StorageError, WeightsError.
@@ -45,7 +45,8 @@ def with_thresholds(
             tried.add(answer_KHW, known.damage(sight.first_frame), _FILMS.get(clip.part, "damaged"))
         progress(done)
     chosen = tried.chosen(budget)
-    settings = {"sure": chosen.sure, "edge": chosen.edge, "widen_px": chosen.widen_px}
+    names = ("sure", "edge", "widen_px", "feather_px")
+    settings = {name: getattr(chosen, name) for name in names}
     found = {
         film: {"harm": each.harm, "recall": each.recall, "precision": each.precision, "f1": each.f1}
         for film, each in tried.found(chosen).items()

@@ -17,7 +17,7 @@ Film = Literal["damaged", "clean", "lookalike"]
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-_SURE = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
+_SURE = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 _EDGE = (0.2, 0.35, 0.5, 0.65)
 
 
@@ -36,14 +36,16 @@ class HarmBudget:
 
 
 class Thresholds:
-    """Tries many on answers that come one after the other. Repairs are not widened: a mask that was taught by
-    true masks reaches as far as the damage."""
+    """Tries many on answers that come one after the other. Repairs are neither widened nor feathered: a mask
+    that was taught by true masks reaches as far as the damage, and a thin scratch is all edge."""
 
     def __init__(self, settings: NeuralSettings) -> None:
         """settings: all but what is tried."""
         kinds: tuple[Film, ...] = ("damaged", "clean", "lookalike")
         self._tried = {
-            replace(settings, sure=sure, edge=edge, widen_px=0): dict.fromkeys(kinds, Detection())
+            replace(settings, sure=sure, edge=edge, widen_px=0, feather_px=0): dict.fromkeys(
+                kinds, Detection()
+            )
             for edge in _EDGE
             for sure in _SURE
             if edge <= sure
