@@ -30,7 +30,7 @@ def with_thresholds(
     licence: str = "unknown",
     budget: HarmBudget = _BUDGET,
 ) -> Bundle:
-    """The bundle with `sure`, `edge`, `widen_px` and `feather_px` chosen, and what they found written into its origin.
+    """The bundle with `sure`, `edge`, `widen_px` and `feather_px` chosen; its origin tells what they found.
 
     clips: of val, for each kind of film; training is judged by its films and never learns from them.
     progress: is told how many clips are done. licence: of the weights. Raises StorageError, WeightsError.
