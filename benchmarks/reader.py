@@ -31,7 +31,7 @@ from models.neural.evidence import CHANNELS
 from models.neural.reweave import Reweave
 from storage.clipcode import Crop, decode
 from storage.corpus import Clip, Corpus
-from tasks.windows import Feeder, Window, WindowConfig, Windows
+from tasks.learning.windows import Feeder, Window, WindowConfig, Windows
 from tests.corpora import write_corpus
 
 Bytes = NDArray[np.uint8]

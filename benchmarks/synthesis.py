@@ -82,7 +82,7 @@ def _run(source: str, vault: str, workers: int, clips: int) -> Run:
     started = time.perf_counter()
     with engine(workers) as crew:
         address = crew._client.scheduler.address
-        crew._client.run(import_module, "tasks.corpus_dispatch")
+        crew._client.run(import_module, "tasks.corpora.dispatch")
         ready = time.perf_counter()
         with _watching() as ended:
             made = synthesize_corpus(

@@ -49,7 +49,7 @@ class Templates:
     longest_step_px: int = 15
     """... and at most."""
     templates_sha256: str = ""
-    """The set of templates, by the digest that tasks/templates.py tells; empty for our own drawings."""
+    """The set of templates, by the digest that `tasks.corpora.templates` tells; empty: our own drawings."""
     probability: float = 1.0
     family: Literal["templates"] = "templates"
 

@@ -55,7 +55,7 @@ def _say(message: str, options: argparse.Namespace, status: int = FAILED) -> int
 def _told(error: Exception) -> tuple[str, int]:
     """One line for people and the exit status; what is not ours is named by its kind."""
     from storage.errors import StorageError
-    from tasks.corpus_errors import CorpusError, EngineError
+    from tasks.corpora.errors import CorpusError, EngineError
     from tasks.mlflow_engine import RegistryError
     from tasks.pool import JobFailed
     from tasks.ray_engine import PoolError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flows.commands import DELIVERED, FAILED, Command, at_least_one
 
 if TYPE_CHECKING:
-    from tasks.corpus import CorpusOutcome
+    from tasks.corpora.corpus import CorpusOutcome
 
 
 def add_commands(command: Command, corpus: Any, common: argparse.ArgumentParser) -> None:
@@ -83,8 +83,8 @@ def _engine_options(sub: argparse.ArgumentParser) -> None:
 
 def _synthesize(options: argparse.Namespace) -> int:
     from flows.terminal import at_work
-    from tasks.corpus import open_corpus
-    from tasks.corpus_request import CorpusRequest
+    from tasks.corpora.corpus import open_corpus
+    from tasks.corpora.request import CorpusRequest
     from tasks.dask_engine import reach
 
     # What cannot be done is told before Prefect takes its seconds to start.
@@ -129,7 +129,7 @@ def _synthesize(options: argparse.Namespace) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from tasks.corpus import find_corpus, outcome
+    from tasks.corpora.corpus import find_corpus, outcome
 
     vault, key, corpus = find_corpus(options.corpus)
     told = outcome(vault, key, corpus.record)
@@ -160,8 +160,8 @@ def _print_figures(told: "CorpusOutcome") -> None:
 
 def _verify(options: argparse.Namespace) -> int:
     from flows.terminal import at_work
-    from tasks.corpus import find_corpus
-    from tasks.corpus_verify import verify_corpus
+    from tasks.corpora.corpus import find_corpus
+    from tasks.corpora.verify import verify_corpus
     from tasks.dask_engine import engine
 
     find_corpus(options.corpus)
@@ -176,8 +176,8 @@ def _verify(options: argparse.Namespace) -> int:
 
 def _rebuild(options: argparse.Namespace) -> int:
     from flows.terminal import at_work
-    from tasks.corpus import find_corpus
-    from tasks.corpus_rebuild import rebuild_corpus
+    from tasks.corpora.corpus import find_corpus
+    from tasks.corpora.rebuild import rebuild_corpus
     from tasks.dask_engine import engine
     from tasks.progress import BOARD
 
@@ -195,7 +195,7 @@ def _rebuild(options: argparse.Namespace) -> int:
 
 
 def _realism(options: argparse.Namespace) -> int:
-    from tasks.realism import realism
+    from tasks.corpora.realism import realism
 
     said = (lambda side: None) if options.json else print
     comparisons = realism(options.reels, options.against, options.clean, options.output, progress=said)

@@ -2,9 +2,9 @@
 
 from prefect import flow
 
-from tasks.comparing import Compared, restorers_named
-from tasks.evaluation_request import EvaluationRequest
-from tasks.model_steps import evaluate_restorers
+from tasks.evaluation.comparing import Compared, restorers_named
+from tasks.evaluation.request import EvaluationRequest
+from tasks.learning.steps import evaluate_restorers
 
 
 @flow(name="evaluate", persist_result=False)

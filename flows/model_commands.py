@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flows.commands import DELIVERED, Command, at_least_one
 
 if TYPE_CHECKING:
-    from tasks.registry import Version
+    from tasks.learning.registry import Version
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600}
 _HEADS = {
@@ -101,13 +101,13 @@ def _seconds(text: str) -> float:
 
 def _retrain(options: argparse.Namespace) -> int:
     from flows.terminal import at_work
-    from tasks.evaluation_request import EvaluationRequest
-    from tasks.gate import gate_rules
-    from tasks.registry import Registry
+    from tasks.evaluation.gate import gate_rules
+    from tasks.evaluation.request import EvaluationRequest
+    from tasks.learning.registry import Registry
+    from tasks.learning.retrain import RetrainRequest
+    from tasks.learning.threshold import HarmBudget
+    from tasks.learning.training import TrainingRequest
     from tasks.request import RequestError
-    from tasks.retrain import RetrainRequest
-    from tasks.threshold import HarmBudget
-    from tasks.training import TrainingRequest
 
     # What cannot be done is told before Prefect takes its seconds to start.
     training = TrainingRequest(
@@ -158,8 +158,8 @@ def _retrain(options: argparse.Namespace) -> int:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from flows.terminal import at_work
-    from tasks.comparing import restorers_named
-    from tasks.evaluation_request import EvaluationRequest
+    from tasks.evaluation.comparing import restorers_named
+    from tasks.evaluation.request import EvaluationRequest
 
     request = EvaluationRequest(
         options.corpus, tuple(options.recipes), clips=options.clips, reels=tuple(options.reels)
@@ -207,7 +207,7 @@ def _figure(name: str, value: float | None) -> str:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from tasks.registry import Registry
+    from tasks.learning.registry import Registry
 
     registry = Registry()
     versions = registry.versions()
@@ -233,7 +233,7 @@ def _line(version: "Version") -> str:
 
 
 def _promote(options: argparse.Namespace) -> int:
-    from tasks.registry import MODEL, Registry, is_registered_name
+    from tasks.learning.registry import MODEL, Registry, is_registered_name
 
     registry, model = Registry(), options.model
     if not is_registered_name(model):
@@ -249,7 +249,7 @@ def _promote(options: argparse.Namespace) -> int:
 
 
 def _rollback(options: argparse.Namespace) -> int:
-    from tasks.registry import Registry
+    from tasks.learning.registry import Registry
 
     lost, now = Registry().rollback(options.because)
     if options.json:

@@ -2,19 +2,19 @@
 
 from prefect import flow
 
-from tasks.evaluation_request import EvaluationRequest
-from tasks.gate import GateRules
-from tasks.model_steps import (
+from tasks.evaluation.gate import GateRules
+from tasks.evaluation.request import EvaluationRequest
+from tasks.learning.registry import Registry
+from tasks.learning.retrain import RetrainOutcome, RetrainRequest, at_work, ended
+from tasks.learning.steps import (
     choose_thresholds,
     compare_models,
     pass_gate,
     register_challenger,
     train_model,
 )
-from tasks.registry import Registry
-from tasks.retrain import RetrainOutcome, RetrainRequest, at_work, ended
-from tasks.threshold import HarmBudget
-from tasks.training import TrainingRequest
+from tasks.learning.threshold import HarmBudget
+from tasks.learning.training import TrainingRequest
 
 
 @flow(name="retrain", persist_result=False)

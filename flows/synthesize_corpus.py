@@ -2,9 +2,9 @@
 
 from prefect import flow
 
-from tasks.corpus import CorpusOutcome, open_corpus
-from tasks.corpus_request import CorpusRequest
-from tasks.corpus_steps import examine_films, finish_corpus, make_shards, plan_corpus
+from tasks.corpora.corpus import CorpusOutcome, open_corpus
+from tasks.corpora.request import CorpusRequest
+from tasks.corpora.steps import examine_films, finish_corpus, make_shards, plan_corpus
 from tasks.dask_engine import engine
 
 

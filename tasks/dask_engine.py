@@ -18,7 +18,7 @@ from distributed import Client, LocalCluster, as_completed
 from distributed.comm import CommClosedError
 
 from storage.filesystem import first_line
-from tasks.corpus_errors import EngineError
+from tasks.corpora.errors import EngineError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from models.catalogue import resolved, title
 from models.errors import UnknownRestorer, WeightsError
+from tasks.learning.registry import Registry, is_registered_name
 from tasks.mlflow_engine import RegistryError
-from tasks.registry import Registry, is_registered_name
 
 UNUSABLE = (UnknownRestorer, WeightsError, RegistryError)
 """What `named` raises, each with one line."""

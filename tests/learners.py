@@ -13,7 +13,7 @@ from models.training.company import Company
 from models.training.course import Course
 from models.training.pictures import RGB
 from models.weights import Bundle
-from tasks.training import TrainingRequest, train_network
+from tasks.learning.training import TrainingRequest, train_network
 
 T = TypeVar("T")
 

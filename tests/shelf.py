@@ -6,10 +6,10 @@ from typing import Any
 
 from storage.corpus import Clip, Corpus, Shard
 from storage.fixity import sha256_file
-from tasks import corpus_dispatch
-from tasks.corpus import CorpusPlan, finish_corpus, open_corpus, plan_corpus
-from tasks.corpus_request import CorpusRequest
-from tasks.synthesize import make_shard
+from tasks.corpora import dispatch as corpus_dispatch
+from tasks.corpora.corpus import CorpusPlan, finish_corpus, open_corpus, plan_corpus
+from tasks.corpora.request import CorpusRequest
+from tasks.corpora.synthesize import make_shard
 
 FRAMES, SIZE, CLIPS = 6, 64, 70
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from degradation.generator import SPARE_FRAMES
-from tasks.clips import (
+from tasks.corpora.clips import (
     SPLITS,
     PlanSettings,
     leaks,
@@ -17,7 +17,7 @@ from tasks.clips import (
     split_films,
     taken_frames,
 )
-from tasks.usable import UsableFilm, UsableShot
+from tasks.corpora.usable import UsableFilm, UsableShot
 
 SETTINGS = PlanSettings(400, 12, 64, 1)
 

@@ -8,10 +8,10 @@ import pytest
 
 from flows.cli import DELIVERED, FAILED, USAGE, main
 from storage.corpus import RECORD, TABLE
-from tasks import corpus_sheet
-from tasks.corpus_errors import CorpusError
-from tasks.corpus_rebuild import rebuild_corpus
-from tasks.corpus_verify import verify_corpus
+from tasks.corpora import sheet as corpus_sheet
+from tasks.corpora.errors import CorpusError
+from tasks.corpora.rebuild import rebuild_corpus
+from tasks.corpora.verify import verify_corpus
 from tasks.dask_engine import Engine
 from tasks.request import RequestError
 from tests.shelf import CLIPS, bytes_of, made, planned

@@ -13,12 +13,12 @@ from flows.synthesize_corpus import synthesize_corpus
 from storage.corpus import RECORD, Corpus
 from storage.errors import SourceError
 from storage.survey import survey
-from tasks.corpus import find_corpus
-from tasks.corpus_rebuild import rebuild_corpus
-from tasks.corpus_verify import verify_corpus
+from tasks.corpora.corpus import find_corpus
+from tasks.corpora.rebuild import rebuild_corpus
+from tasks.corpora.verify import verify_corpus
 from tasks.dask_engine import Engine, engine
+from tasks.learning.windows import WindowConfig, Windows
 from tasks.sources import find_sources
-from tasks.windows import WindowConfig, Windows
 from tests.footage import pan, write_film
 from tests.s3 import serving
 from tests.shelf import made, planned, rows_of

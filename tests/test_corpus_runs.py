@@ -14,9 +14,9 @@ from distributed.utils import open_port
 
 from flows.cli import DELIVERED, FAILED
 from storage.corpus import RECORD
-from tasks import corpus_dispatch
-from tasks.corpus import finish_corpus
-from tasks.corpus_errors import CorpusError
+from tasks.corpora import dispatch as corpus_dispatch
+from tasks.corpora.corpus import finish_corpus
+from tasks.corpora.errors import CorpusError
 from tasks.dask_engine import Engine, engine
 from tests.cluster import cluster
 from tests.shelf import CLIPS, FRAMES, SIZE, bytes_of, made, planned

@@ -10,13 +10,13 @@ import pytest
 from degradation.recipes import MEDIUM, RTN_PAPER
 from flows.cli import DELIVERED, FAILED, USAGE, main
 from storage.corpus import RECORD
-from tasks import corpus_dispatch
-from tasks.corpus_errors import CorpusError
-from tasks.corpus_rebuild import rebuild_corpus
-from tasks.corpus_verify import verify_corpus
+from tasks.corpora import dispatch as corpus_dispatch
+from tasks.corpora.errors import CorpusError
+from tasks.corpora.rebuild import rebuild_corpus
+from tasks.corpora.recipes import recipe_facts
+from tasks.corpora.templates import TemplatesError, read_templates, sheets_for, with_templates
+from tasks.corpora.verify import verify_corpus
 from tasks.dask_engine import Engine
-from tasks.recipes import recipe_facts
-from tasks.templates import TemplatesError, read_templates, sheets_for, with_templates
 from tests.scans import filled, scan
 from tests.shelf import FRAMES, SIZE, bytes_of, clips_of, made, planned
 

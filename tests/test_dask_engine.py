@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from distributed.utils import open_port
 
-from tasks.corpus_errors import EngineError
+from tasks.corpora.errors import EngineError
 from tasks.dask_engine import Engine, WorkerDied, engine
 from tests.cluster import cluster
 

@@ -18,14 +18,14 @@ from storage.errors import StorageError
 from storage.master import GREY8, Ffv1Writer
 from storage.pixels import Picture
 from storage.reel import VideoFacts
-from tasks.evaluation import Evaluation, evaluate
-from tasks.evaluation_judge import KnownClip
-from tasks.evaluation_page import evaluation_html, write_evaluation
-from tasks.evaluation_request import EvaluationRequest
-from tasks.evaluation_score import SliceScore, Tally
-from tasks.evaluation_set import EvaluationSet
+from tasks.corpora.recipes import recipe_facts
+from tasks.evaluation.evaluation import Evaluation, evaluate
+from tasks.evaluation.judge import KnownClip
+from tasks.evaluation.page import evaluation_html, write_evaluation
+from tasks.evaluation.request import EvaluationRequest
+from tasks.evaluation.score import SliceScore, Tally
+from tasks.evaluation.set import EvaluationSet
 from tasks.plots import Bars, bars_svg
-from tasks.recipes import recipe_facts
 from tasks.request import RequestError
 from tests.corpora import make_clip, write_corpus
 from tests.film import WORN, Plan, make_film

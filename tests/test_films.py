@@ -8,8 +8,8 @@ import pytest
 
 from storage.errors import SourceError
 from storage.vault import Vault
-from tasks.films import FilmFacts, Span, difference_hash, measure_film
-from tasks.usable import Rejection, UsableFilm, usable_films
+from tasks.corpora.films import FilmFacts, Span, difference_hash, measure_film
+from tasks.corpora.usable import Rejection, UsableFilm, usable_films
 from tests.footage import Frames, pan, shots, smaller, write_compressed, write_film
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tasks.evaluation_score import SliceScore
-from tasks.gate import GateRules, decide, gate_rules
+from tasks.evaluation.gate import GateRules, decide, gate_rules
+from tasks.evaluation.score import SliceScore
 from tasks.request import RequestError
 
 EMPTY: dict[str, Any] = {field.name: None for field in fields(SliceScore)}

@@ -19,8 +19,8 @@ BELOW = {
 ALSO = {"flows/cli.py": {"storage"}}
 """The door to the command line tells our errors from others."""
 ENGINES = {
-    "ray": {"tasks/pool.py", "tasks/ray_train.py"},
-    "prefect": {"tasks/steps.py", "tasks/corpus_steps.py", "tasks/model_steps.py", "flows/"},
+    "ray": {"tasks/pool.py", "tasks/learning/ray_train.py"},
+    "prefect": {"tasks/steps.py", "tasks/corpora/steps.py", "tasks/learning/steps.py", "flows/"},
     "dask": {"tasks/dask_engine.py"},
     "distributed": {"tasks/dask_engine.py"},
     "mlflow": {"tasks/mlflow_engine.py"},

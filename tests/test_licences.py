@@ -11,11 +11,11 @@ from prefect.artifacts import Artifact
 
 from flows.cli import DELIVERED, USAGE, main
 from storage.corpus import RECORD, Corpus
-from tasks.corpus_rebuild import rebuild_corpus
+from tasks.corpora.licences import Licence, licences_of, read_licences
+from tasks.corpora.rebuild import rebuild_corpus
+from tasks.corpora.usable import UsableFilm
 from tasks.dask_engine import Engine
-from tasks.licences import Licence, licences_of, read_licences
 from tasks.request import RequestError
-from tasks.usable import UsableFilm
 from tests.shelf import FRAMES, SIZE, bytes_of, made, planned
 
 pytestmark = pytest.mark.usefixtures("quiet_prefect")

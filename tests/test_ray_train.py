@@ -12,10 +12,10 @@ import psutil
 import pytest
 
 from storage.errors import StorageError
+from tasks.learning.ray_train import _reason, train_with_ray
+from tasks.learning.training import BUNDLE, PROGRESS, TrainingRequest, train_network
 from tasks.ray_engine import start_ray
-from tasks.ray_train import _reason, train_with_ray
 from tasks.request import RequestError
-from tasks.training import BUNDLE, PROGRESS, TrainingRequest, train_network
 from tests.corpora import make_clip, write_corpus
 from tests.learners import Notes, asking, trained_by_two
 

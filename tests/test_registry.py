@@ -17,8 +17,8 @@ import pytest
 
 from models.errors import WeightsError
 from models.weights import CONFIG, WEIGHTS, Bundle, check_weights, read_bundle, write_bundle
+from tasks.learning.registry import CARD, Registry, Version
 from tasks.mlflow_engine import URI, RegistryError, Server
-from tasks.registry import CARD, Registry, Version
 from tests.networks import untrained
 
 

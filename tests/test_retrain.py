@@ -13,14 +13,14 @@ from models.weights import write_bundle
 from storage.delivery import SUMMARY
 from tasks import dispatch
 from tasks.deliver import PAYLOAD
-from tasks.evaluation_request import EvaluationRequest
-from tasks.gate import Decision
+from tasks.evaluation.gate import Decision
+from tasks.evaluation.request import EvaluationRequest
+from tasks.learning.registry import Registry, Version
+from tasks.learning.retrain import Retraining, RetrainRequest, at_work, conclude, ended, standing
+from tasks.learning.training import TrainingRequest
 from tasks.mlflow_engine import URI, Server
-from tasks.registry import Registry, Version
 from tasks.request import RequestError
 from tasks.restorers import Named
-from tasks.retrain import Retraining, RetrainRequest, at_work, conclude, ended, standing
-from tasks.training import TrainingRequest
 from tests.footage import pan, write_film
 from tests.networks import untrained
 

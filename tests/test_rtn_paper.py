@@ -23,7 +23,7 @@ from degradation.sharpened import Sharpened
 from degradation.sheets import LINES
 from degradation.templates import Changing, Templates, Walking
 from storage.errors import SourceError
-from tasks.templates import read_templates
+from tasks.corpora.templates import read_templates
 from tests.scans import filled, scan
 
 SIZE = Size(96, 128, 1)

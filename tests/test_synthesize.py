@@ -15,7 +15,7 @@ from storage.eightbit import Window, grey8, shrunk
 from storage.fixity import sha256_file
 from storage.frames import read_frames
 from storage.vault import Vault
-from tasks.corpus import FIGURES, SHEET
+from tasks.corpora.corpus import FIGURES, SHEET
 from tasks.ingest import load
 from tests.footage import pan, write_film
 from tests.shelf import CLIPS, FRAMES, SIZE, clips_of, made, planned, rows_of

@@ -19,11 +19,11 @@ from models.wear.wear import STATISTICS, Wear, memory, overlap, spread
 from storage.master import GREY8, Ffv1Writer
 from storage.pixels import Picture as Scan
 from storage.reel import VideoFacts
-from tasks.comparison import Side, compare
+from tasks.corpora.comparison import Side, compare
+from tasks.corpora.realism_page import realism_html
+from tasks.corpora.recipes import recipe_facts
+from tasks.corpora.wear import Sample, measure_clips
 from tasks.plots import Curve, histogram_svg
-from tasks.realism_page import realism_html
-from tasks.recipes import recipe_facts
-from tasks.wear import Sample, measure_clips
 from tests.clips import footage, panning, texture
 from tests.film import CLEAN, WORN, Damage, Plan, make_film
 

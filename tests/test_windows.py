@@ -15,9 +15,9 @@ from degradation.recipe import Recipe
 from degradation.recipes import HEAVY, RTN_PAPER, worn
 from storage.corpus import write_shard
 from storage.errors import StorageError
+from tasks.corpora.templates import TemplatesError
+from tasks.learning.windows import Feeder, Shuffle, Window, WindowConfig, Windows
 from tasks.request import RequestError
-from tasks.templates import TemplatesError
-from tasks.windows import Feeder, Shuffle, Window, WindowConfig, Windows
 from tests.corpora import make_clip, make_row, write_corpus
 from tests.s3 import serving
 from tests.scans import filled, scan

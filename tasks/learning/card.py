@@ -5,8 +5,8 @@ from typing import Any
 
 from models.weights import Bundle
 from storage.corpus import Corpus
-from tasks.evaluation import Evaluation
-from tasks.licences import licensed_films
+from tasks.corpora.licences import licensed_films
+from tasks.evaluation.evaluation import Evaluation
 
 _FIGURES = ("psnr_inside_before", "psnr_inside", "precision", "recall", "f1", "f1_seen", "harm")
 

@@ -28,10 +28,10 @@ from models.training.progress import Progress, begin, read_progress, write_progr
 from models.weights import Bundle, load_network, read_bundle, write_bundle
 from storage.corpus import Corpus
 from storage.filesystem import write_atomically
-from tasks.materials import Materials
-from tasks.recipes import find_recipe, recipe_sha256
+from tasks.corpora.recipes import find_recipe, recipe_sha256
+from tasks.learning.materials import Materials
+from tasks.learning.windows import Feeder, WindowConfig
 from tasks.request import RequestError
-from tasks.windows import Feeder, WindowConfig
 
 COURSE, PROGRESS, BUNDLE = "course.json", "progress.safetensors", "bundle"
 _TIMED_STEPS = 4

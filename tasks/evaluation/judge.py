@@ -16,7 +16,7 @@ from models.motion import Pair
 from models.restorer import Colour, Footage, Planes, Repair
 from storage.clipcode import Bytes
 from storage.corpus import Clip
-from tasks.evaluation_score import Tally
+from tasks.evaluation.score import Tally
 
 NEAR_PX = 2
 """A mask that reaches so far beyond damage lets no one see a difference."""

@@ -7,9 +7,9 @@ from models.neural.restorer import NeuralRestorer
 from models.neural.settings import NeuralSettings
 from models.neural.thresholds import Film, HarmBudget, Thresholds
 from models.weights import Bundle, load_network, read_bundle, write_bundle
-from tasks.evaluation_judge import KnownClip
-from tasks.evaluation_request import CLEAN, IN_SCENE, EvaluationRequest
-from tasks.evaluation_set import EvaluationSet
+from tasks.evaluation.judge import KnownClip
+from tasks.evaluation.request import CLEAN, IN_SCENE, EvaluationRequest
+from tasks.evaluation.set import EvaluationSet
 
 __all__ = ["HarmBudget", "threshold_clips", "with_thresholds"]
 

@@ -23,20 +23,20 @@ from storage.frames import read_frames
 from storage.pixels import Picture
 from storage.reel import VideoFacts
 from storage.vault import Vault
-from tasks.aging import aged
-from tasks.clips import ClipPlan
+from tasks.corpora.aging import aged
+from tasks.corpora.clips import ClipPlan
+from tasks.corpora.recipes import recipe_sha256
+from tasks.corpora.templates import sheets_for
 from tasks.ingest import IngestedReel, load
 from tasks.recipe import OtherInstallation, installation
-from tasks.recipes import recipe_sha256
-from tasks.templates import sheets_for
 
 MAKERS = (
     "degradation",
     "storage",
-    "tasks/aging.py",
-    "tasks/recipes.py",
-    "tasks/synthesize.py",
-    "tasks/templates.py",
+    "tasks/corpora/aging.py",
+    "tasks/corpora/recipes.py",
+    "tasks/corpora/synthesize.py",
+    "tasks/corpora/templates.py",
 )
 """The code that can change a byte of a shard."""
 _JOINED_FRAMES = 48

@@ -6,15 +6,16 @@ from contextlib import suppress
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from models.weights import Bundle
-from tasks import comparing, retrain
-from tasks.comparing import Compared
-from tasks.evaluation import Evaluation
-from tasks.evaluation_request import EvaluationRequest
-from tasks.gate import Decision
+from tasks.evaluation import comparing
+from tasks.evaluation.comparing import Compared
+from tasks.evaluation.evaluation import Evaluation
+from tasks.evaluation.gate import Decision
+from tasks.evaluation.request import EvaluationRequest
+from tasks.learning import retrain
+from tasks.learning.registry import Version
+from tasks.learning.retrain import Retraining, RetrainOutcome
 from tasks.progress import BOARD
-from tasks.registry import Version
 from tasks.restorers import Named
-from tasks.retrain import Retraining, RetrainOutcome
 from tasks.steps import step
 
 _BOARD = "model"

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from math import inf
 from typing import Any
 
-from tasks.evaluation_request import CLEAN, IN_SCENE
-from tasks.evaluation_score import SliceScore
+from tasks.evaluation.request import CLEAN, IN_SCENE
+from tasks.evaluation.score import SliceScore
 from tasks.request import RequestError
 
 Scores = Mapping[str, SliceScore]

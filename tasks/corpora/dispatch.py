@@ -7,14 +7,14 @@ from storage.errors import SourceError, UnreachableSource, VaultError
 from storage.filesystem import first_line
 from storage.survey import Progress
 from storage.vault import Vault
-from tasks.corpus import CorpusPlan
-from tasks.corpus_errors import CorpusError
+from tasks.corpora.corpus import CorpusPlan
+from tasks.corpora.errors import CorpusError
+from tasks.corpora.films import FilmFacts, measure_film
+from tasks.corpora.synthesize import MadeShard, make_shard
+from tasks.corpora.templates import TemplatesError
+from tasks.corpora.usable import Rejection
 from tasks.dask_engine import Engine, WorkerDied
-from tasks.films import FilmFacts, measure_film
 from tasks.recipe import OtherInstallation
-from tasks.synthesize import MadeShard, make_shard
-from tasks.templates import TemplatesError
-from tasks.usable import Rejection
 
 
 @dataclass(frozen=True)

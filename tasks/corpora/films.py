@@ -93,7 +93,7 @@ def measure_film(vault: Vault, source: str, progress: Progress) -> FilmFacts:
     return replace(facts, source=source, name=name_of(source))
 
 
-_MODULES = ("tasks/films.py", "tasks/looks.py", "tasks/shots.py")
+_MODULES = ("tasks/corpora/films.py", "tasks/looks.py", "tasks/shots.py")
 
 
 def _read(vault: Vault, key: str) -> FilmFacts:

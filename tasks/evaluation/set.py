@@ -20,8 +20,8 @@ from storage.clipcode import Bytes
 from storage.corpus import Clip, Corpus
 from storage.errors import StorageError
 from storage.filesystem import name_of
-from tasks.aging import aged
-from tasks.evaluation_request import CLEAN, IN_SCENE, EvaluationRequest
+from tasks.corpora.aging import aged
+from tasks.evaluation.request import CLEAN, IN_SCENE, EvaluationRequest
 
 _CONSTANT = "answerprint evaluation 1"
 _OURS = 1 << 63

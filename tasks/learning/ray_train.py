@@ -20,10 +20,10 @@ from models.training.pictures import RGB
 from models.weights import Bundle
 from storage.errors import StorageError
 from storage.filesystem import absolute, first_line
+from tasks.learning.training import TrainingRequest, train_network
+from tasks.learning.windows import part_items
 from tasks.ray_engine import PoolError, start_ray  # before Ray, which it sets up when it is imported
 from tasks.request import RequestError
-from tasks.training import TrainingRequest, train_network
-from tasks.windows import part_items
 
 Kind = Literal["placed", "stepped", "looked", "pictured", "ended", "failed"]
 

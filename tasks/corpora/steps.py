@@ -9,15 +9,16 @@ import numpy as np
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from storage.vault import Vault
-from tasks import corpus, corpus_dispatch
-from tasks.corpus import CorpusOutcome, CorpusPlan
-from tasks.corpus_request import CorpusRequest
+from tasks.corpora import corpus
+from tasks.corpora import dispatch as corpus_dispatch
+from tasks.corpora.corpus import CorpusOutcome, CorpusPlan
+from tasks.corpora.films import FilmFacts
+from tasks.corpora.request import CorpusRequest
+from tasks.corpora.synthesize import MadeShard
+from tasks.corpora.usable import Rejection
 from tasks.dask_engine import Engine
-from tasks.films import FilmFacts
 from tasks.progress import BOARD
 from tasks.steps import step
-from tasks.synthesize import MadeShard
-from tasks.usable import Rejection
 
 _SHEET_PX = 1000
 

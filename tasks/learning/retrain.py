@@ -16,24 +16,24 @@ from models.weights import Bundle, read_bundle
 from storage.corpus import Corpus
 from storage.digest import digest_of
 from storage.filesystem import absolute, write_atomically
-from tasks.comparing import tell_scores
-from tasks.evaluation import Evaluation, evaluate
-from tasks.evaluation_page import write_evaluation
-from tasks.evaluation_request import EvaluationRequest
-from tasks.evaluation_set import EvaluationSet
-from tasks.gate import Decision, GateRules, decide
+from tasks.evaluation.comparing import tell_scores
+from tasks.evaluation.evaluation import Evaluation, evaluate
+from tasks.evaluation.gate import Decision, GateRules, decide
+from tasks.evaluation.page import write_evaluation
+from tasks.evaluation.request import EvaluationRequest
+from tasks.evaluation.set import EvaluationSet
+from tasks.learning.card import card_text
+from tasks.learning.ray_train import train_with_ray
+from tasks.learning.registry import CHAMPION, Registry, Version
+from tasks.learning.report import TrainingReport
+from tasks.learning.threshold import HarmBudget, threshold_clips, with_thresholds
+from tasks.learning.training import BUNDLE, COURSE, TrainingRequest, asked_of
+from tasks.learning.windows import part_items
 from tasks.mlflow_engine import Server, Tracked, home
-from tasks.model_card import card_text
-from tasks.ray_train import train_with_ray
 from tasks.recipe import installation
-from tasks.registry import CHAMPION, Registry, Version
 from tasks.request import RequestError
 from tasks.restorers import UNUSABLE, Named, named
 from tasks.sources import find_sources
-from tasks.threshold import HarmBudget, threshold_clips, with_thresholds
-from tasks.training import BUNDLE, COURSE, TrainingRequest, asked_of
-from tasks.training_report import TrainingReport
-from tasks.windows import part_items
 
 EVALUATION = "evaluation"
 _RUN, _OUTCOME, _LOCK = "run.json", "outcome.json", "lock"

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 from degradation.generator import LAYERS
 from degradation.recipe import Recipe
-from tasks.clips import SPLITS, Split
-from tasks.recipes import find_recipe
+from tasks.corpora.clips import SPLITS, Split
+from tasks.corpora.recipes import find_recipe
 from tasks.request import RequestError
 
 CLEAN, IN_SCENE = "clean", "lookalikes"

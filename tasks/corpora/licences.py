@@ -16,8 +16,8 @@ from urllib.parse import unquote
 
 from storage.errors import StorageError
 from storage.filesystem import apart, first_line, is_local, open_input
+from tasks.corpora.usable import UsableFilm
 from tasks.request import RequestError
-from tasks.usable import UsableFilm
 
 UNKNOWN = "unknown"
 _FILM, _LICENCE, _ORIGIN = "film", "licence", "origin"

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from storage.filesystem import absolute
-from tasks.evaluation import Evaluation, evaluate
-from tasks.evaluation_page import write_evaluation
-from tasks.evaluation_request import CLEAN, IN_SCENE, EvaluationRequest
+from tasks.evaluation.evaluation import Evaluation, evaluate
+from tasks.evaluation.page import write_evaluation
+from tasks.evaluation.request import CLEAN, IN_SCENE, EvaluationRequest
 from tasks.mlflow_engine import Server, Tracked
 from tasks.request import RequestError
 from tasks.restorers import UNUSABLE, Named, named

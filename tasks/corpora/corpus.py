@@ -17,18 +17,18 @@ from storage.remote import place_at
 from storage.sequence import is_sequence
 from storage.tables import MANIFEST, to_parquet
 from storage.vault import Vault
-from tasks.clips import SPLITS, ClipPlan, PlanSettings, leaks, plan_clips, shards
-from tasks.corpus_errors import CorpusError
-from tasks.corpus_request import CorpusRequest
-from tasks.corpus_sheet import draw_sheet
-from tasks.films import FilmFacts
-from tasks.licences import UNKNOWN, Licence, clips_by_licence, licences_of, licensed_films
+from tasks.corpora.clips import SPLITS, ClipPlan, PlanSettings, leaks, plan_clips, shards
+from tasks.corpora.errors import CorpusError
+from tasks.corpora.films import FilmFacts
+from tasks.corpora.licences import UNKNOWN, Licence, clips_by_licence, licences_of, licensed_films
+from tasks.corpora.recipes import recipe_facts, recipe_sha256
+from tasks.corpora.request import CorpusRequest
+from tasks.corpora.sheet import draw_sheet
+from tasks.corpora.synthesize import MAKERS, MadeShard, ShardJob, installed, rejected_row
+from tasks.corpora.usable import Rejection, UsableFilm, usable_films
 from tasks.recipe import installation
-from tasks.recipes import recipe_facts, recipe_sha256
 from tasks.request import RequestError
 from tasks.sources import find_sources
-from tasks.synthesize import MAKERS, MadeShard, ShardJob, installed, rejected_row
-from tasks.usable import Rejection, UsableFilm, usable_films
 
 SHEET = "contact-sheet.jpg"
 FIGURES = "statistics.json"

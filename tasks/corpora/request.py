@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 
 from degradation.recipe import Recipe
 from storage.filesystem import absolute
-from tasks.clips import PlanSettings
-from tasks.licences import Licence, read_licences
-from tasks.recipes import find_recipe
+from tasks.corpora.clips import PlanSettings
+from tasks.corpora.licences import Licence, read_licences
+from tasks.corpora.recipes import find_recipe
+from tasks.corpora.templates import TemplatesError, with_templates
+from tasks.corpora.usable import UsableFilm
 from tasks.request import RequestError
-from tasks.templates import TemplatesError, with_templates
-from tasks.usable import UsableFilm
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _SPLITS = re.compile(r"(\d+)/(\d+)/(\d+)")

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from storage.filesystem import write_atomically
-from tasks.evaluation import Evaluation
-from tasks.evaluation_gallery import Exhibit
-from tasks.evaluation_score import SliceScore
+from tasks.evaluation.evaluation import Evaluation
+from tasks.evaluation.gallery import Exhibit
+from tasks.evaluation.score import SliceScore
 from tasks.page import PALETTE, STYLE, legend, page, table
 from tasks.plots import Bars, bars_svg
 

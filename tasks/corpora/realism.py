@@ -9,13 +9,13 @@ from models.wear.wear import Wear
 from storage.clipcode import Bytes
 from storage.corpus import Corpus
 from storage.filesystem import is_local
-from tasks.comparison import Comparison, Side, compare, series
-from tasks.corpus import find_corpus
-from tasks.realism_page import realism_html
-from tasks.recipes import find_recipe
+from tasks.corpora.comparison import Comparison, Side, compare, series
+from tasks.corpora.corpus import find_corpus
+from tasks.corpora.realism_page import realism_html
+from tasks.corpora.recipes import find_recipe
+from tasks.corpora.wear import Sample, measure_aged, measure_clips, measure_reel, spread_over
 from tasks.request import RequestError
 from tasks.sources import find_sources
-from tasks.wear import Sample, measure_aged, measure_clips, measure_reel, spread_over
 
 
 def realism(

@@ -13,30 +13,30 @@ from degradation.lookalikes import LOOKALIKES
 from models.catalogue import has_weights
 from models.restorer import Repair
 from storage.filesystem import name_of
-from tasks.evaluation_gallery import Exhibit, exhibit
-from tasks.evaluation_judge import KnownClip, UnknownShot
-from tasks.evaluation_request import CLEAN, IN_SCENE, EvaluationRequest
-from tasks.evaluation_rival import Cost, Rival, RivalFacts, rivals
-from tasks.evaluation_score import SliceScore, Tally
-from tasks.evaluation_set import EvaluationSet, SetClip
+from tasks.corpora.recipes import recipe_sha256
+from tasks.corpora.wear import Sample, held, shots_of
+from tasks.evaluation.gallery import Exhibit, exhibit
+from tasks.evaluation.judge import KnownClip, UnknownShot
+from tasks.evaluation.request import CLEAN, IN_SCENE, EvaluationRequest
+from tasks.evaluation.rival import Cost, Rival, RivalFacts, rivals
+from tasks.evaluation.score import SliceScore, Tally
+from tasks.evaluation.set import EvaluationSet, SetClip
 from tasks.recipe import installation, network_engines
-from tasks.recipes import recipe_sha256
 from tasks.request import RequestError
 from tasks.sources import find_sources
-from tasks.wear import Sample, held, shots_of
 
 _MODULES = (
-    "aging",
-    "evaluation",
-    "evaluation_gallery",
-    "evaluation_judge",
-    "evaluation_request",
-    "evaluation_rival",
-    "evaluation_score",
-    "evaluation_set",
+    "corpora/aging",
+    "corpora/recipes",
+    "corpora/wear",
+    "evaluation/evaluation",
+    "evaluation/gallery",
+    "evaluation/judge",
+    "evaluation/request",
+    "evaluation/rival",
+    "evaluation/score",
+    "evaluation/set",
     "looks",
-    "recipes",
-    "wear",
 )
 _SHOTS = 4
 _SHOWN = 2

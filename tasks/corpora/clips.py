@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from degradation.generator import SPARE_FRAMES
 from storage.digest import digest_of
-from tasks.usable import UsableFilm, UsableShot
+from tasks.corpora.usable import UsableFilm, UsableShot
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")

@@ -11,15 +11,15 @@ from storage.errors import SourceError
 from storage.filesystem import absolute
 from storage.survey import Progress, digest_source
 from storage.vault import Vault
-from tasks.clips import ClipPlan, taken_frames
-from tasks.corpus import FIGURES, SHEET, find_corpus
-from tasks.corpus_errors import CorpusError
+from tasks.corpora.clips import ClipPlan, taken_frames
+from tasks.corpora.corpus import FIGURES, SHEET, find_corpus
+from tasks.corpora.errors import CorpusError
+from tasks.corpora.recipes import recipe_from
+from tasks.corpora.synthesize import ShardJob, installed, make_shard
+from tasks.corpora.templates import sheets_for
 from tasks.dask_engine import Engine
 from tasks.ingest import ingest
-from tasks.recipes import recipe_from
 from tasks.sources import find_sources
-from tasks.synthesize import ShardJob, installed, make_shard
-from tasks.templates import sheets_for
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ from degradation.sheets import Sheets
 from storage.clipcode import Bytes, Crop
 from storage.corpus import Corpus, Shard, Stream
 from storage.errors import StorageError
-from tasks.aging import aged
+from tasks.corpora.aging import aged
+from tasks.corpora.templates import sheets_for, with_templates
 from tasks.request import RequestError
-from tasks.templates import sheets_for, with_templates
 
 Split = Literal["train", "val", "test"]
 Mode = Literal["stored", "fresh"]

@@ -8,12 +8,12 @@ from degradation.sheets import Sheets
 from storage.corpus import TABLE, Clip, Shard
 from storage.filesystem import absolute, first_line
 from storage.vault import Vault
-from tasks.aging import aged
-from tasks.clips import leaks
-from tasks.corpus import find_corpus
+from tasks.corpora.aging import aged
+from tasks.corpora.clips import leaks
+from tasks.corpora.corpus import find_corpus
+from tasks.corpora.recipes import recipe_from
+from tasks.corpora.templates import sheets_for
 from tasks.dask_engine import Engine
-from tasks.recipes import recipe_from
-from tasks.templates import sheets_for
 
 _SAMPLED = 4
 """Clips of a shard that are made old again, unless all are."""

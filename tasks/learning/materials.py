@@ -3,7 +3,7 @@
 from torch.utils.data import Dataset
 
 from models.training.material import MARGIN_FRAMES, MARGIN_PX, Material, part, seen
-from tasks.windows import Place, WindowConfig, Windows
+from tasks.learning.windows import Place, WindowConfig, Windows
 
 
 class Materials(Dataset[Material]):

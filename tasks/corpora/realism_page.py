@@ -6,7 +6,7 @@ from html import escape
 import numpy as np
 
 from models.wear.wear import LUMA_BINS
-from tasks.comparison import Comparison, Reading, Side, series
+from tasks.corpora.comparison import Comparison, Reading, Side, series
 from tasks.page import PALETTE, legend, page, table
 from tasks.plots import Curve, histogram_svg
 

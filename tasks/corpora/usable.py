@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Literal
 
 from storage.eightbit import shrunk_px
-from tasks.films import SCALES, FilmFacts, Span
+from tasks.corpora.films import SCALES, FilmFacts, Span
 
 Code = Literal[
     "corrupt", "interlaced", "too_small", "blocky", "duplicate", "transition", "too_short", "frozen",
