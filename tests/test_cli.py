@@ -11,7 +11,8 @@ import av
 import numpy as np
 import pytest
 
-from flows.cli import DELIVERED, FAILED, USAGE, WITH_FAILURES, main
+from flows.cli import main
+from flows.commands import DELIVERED, FAILED, USAGE, WITH_FAILURES
 from storage.master import GREY8, Ffv1Writer
 from storage.pixels import Picture
 from storage.reel import VideoFacts

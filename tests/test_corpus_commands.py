@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.cli import DELIVERED, FAILED, USAGE, main
+from flows.cli import main
+from flows.commands import DELIVERED, FAILED, USAGE
 from storage.corpus import RECORD, TABLE
 from tasks.corpora import sheet as corpus_sheet
 from tasks.corpora.errors import CorpusError

@@ -8,7 +8,8 @@ from pathlib import Path
 import cv2
 import pytest
 
-from flows.cli import FAILED, main
+from flows.cli import main
+from flows.commands import FAILED
 from flows.synthesize_corpus import synthesize_corpus
 from storage.corpus import RECORD, Corpus
 from storage.errors import SourceError

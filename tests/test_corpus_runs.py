@@ -12,7 +12,7 @@ import psutil
 import pytest
 from distributed.utils import open_port
 
-from flows.cli import DELIVERED, FAILED
+from flows.commands import DELIVERED, FAILED
 from storage.corpus import RECORD
 from tasks.corpora import dispatch as corpus_dispatch
 from tasks.corpora.corpus import finish_corpus

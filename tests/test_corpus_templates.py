@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from degradation.recipes import MEDIUM, RTN_PAPER
-from flows.cli import DELIVERED, FAILED, USAGE, main
+from flows.cli import main
+from flows.commands import DELIVERED, FAILED, USAGE
 from storage.corpus import RECORD
 from tasks.corpora import dispatch as corpus_dispatch
 from tasks.corpora.errors import CorpusError

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from flows.cli import DELIVERED, FAILED, main
+from flows.cli import main
+from flows.commands import DELIVERED, FAILED
 from models.checkpoint import sha256_of
 from models.published import _published_name
 from models.rtn import RTN

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from prefect.artifacts import Artifact
 
-from flows.cli import DELIVERED, USAGE, main
+from flows.cli import main
+from flows.commands import DELIVERED, USAGE
 from storage.corpus import RECORD, Corpus
 from tasks.corpora.licences import Licence, licences_of, read_licences
 from tasks.corpora.rebuild import rebuild_corpus

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flows.cli import DELIVERED, FAILED, USAGE, main
+from flows.cli import main
+from flows.commands import DELIVERED, FAILED, USAGE
 from models.catalogue import load_restorer
 from storage.delivery import CHANGES as CHANGE_LOG
 from storage.delivery import REPORT, REVIEW, SUMMARY

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from flows.cli import DELIVERED, FAILED, USAGE, main
+from flows.cli import main
+from flows.commands import DELIVERED, FAILED, USAGE
 from models.weights import write_bundle
 from storage.delivery import SUMMARY
 from tasks import dispatch
