@@ -15,7 +15,8 @@ def card_text(bundle: Bundle, corpus: Corpus, evaluation: Evaluation, title: str
     """Markdown. title: what the evaluation calls these weights."""
     record = corpus.record
     films = (
-        f"- {film['name']} ({film['split']}, licence {film['licence']})" for film in licensed_films(record)
+        f"- {film['name']} ({film['split']}, licence {film['licence']}, origin {film['origin']})"
+        for film in licensed_films(record)
     )
     return "\n".join(
         (
