@@ -12,7 +12,7 @@ from fractions import Fraction
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from flows import corpus_commands, model_commands
+from flows import colour_commands, corpus_commands, model_commands
 
 if TYPE_CHECKING:
     from tasks.outcome import ReelOutcome
@@ -334,6 +334,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--seed", type=int, default=1)
     restoring(sub)
 
+    colour_commands.add_commands(command, _at_least_one)
     corpus = commands.add_parser("corpus", help="clean films made old").add_subparsers(required=True)
     corpus_commands.add_commands(command, corpus, common, _at_least_one)
     model_commands.add_commands(command, _at_least_one)

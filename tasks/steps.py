@@ -26,7 +26,8 @@ from tasks.ingest import IngestedReel
 from tasks.mask import MaskFilm
 from tasks.outcome import ReelOutcome, read_outcome
 from tasks.progress import BOARD
-from tasks.run import Run
+from tasks.request import RestoreRequest
+from tasks.run import Request, Run
 from tasks.sheets import sheet_name
 from tasks.workforce import dismiss, workers
 
@@ -56,13 +57,13 @@ def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
 
 
 @step("ingest")
-def ingest_reel(run: Run, source: str) -> IngestedReel:
+def ingest_reel(run: Run[Request], source: str) -> IngestedReel:
     """The reel with its exact frame index."""
     return ingest.ingest(run.vault, source, run.request.rate, BOARD.stage(source, "ingest"))
 
 
 @step("read mask")
-def read_mask(run: Run, reel: IngestedReel) -> MaskFilm | None:
+def read_mask(run: Run[RestoreRequest], reel: IngestedReel) -> MaskFilm | None:
     """The mask that was given for the reel, with its exact frame index; None where there is none."""
     request = run.request
     if request.mask is None:
@@ -72,7 +73,7 @@ def read_mask(run: Run, reel: IngestedReel) -> MaskFilm | None:
 
 
 @step("find shots")
-def find_shots(run: Run, reel: IngestedReel) -> list[ShotSpan]:
+def find_shots(run: Run[RestoreRequest], reel: IngestedReel) -> list[ShotSpan]:
     """The shot list: a person's, or detected."""
     tell = BOARD.stage(reel.reel.source, "shots", reel.reel.frame_count)
     with run.ledger.timing("shots", reel.reel):
@@ -81,7 +82,7 @@ def find_shots(run: Run, reel: IngestedReel) -> list[ShotSpan]:
 
 @step("restore shots")
 def restore_shots(
-    run: Run, reel: IngestedReel, spans: list[ShotSpan], mask: MaskFilm | None
+    run: Run[RestoreRequest], reel: IngestedReel, spans: list[ShotSpan], mask: MaskFilm | None
 ) -> list[ShotOutput]:
     """Every shot's output, by the run's workers."""
     tell = BOARD.stage(reel.reel.source, "restore", reel.reel.frame_count)
@@ -91,7 +92,7 @@ def restore_shots(
 
 @step("deliver")
 def deliver_reel(
-    run: Run, reel: IngestedReel, restored: list[ShotOutput], mask: MaskFilm | None
+    run: Run[RestoreRequest], reel: IngestedReel, restored: list[ShotOutput], mask: MaskFilm | None
 ) -> ReelOutcome:
     """The delivery, proven against the laws and published."""
     tell = BOARD.stage(reel.reel.source, "deliver", reel.reel.frame_count)

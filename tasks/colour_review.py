@@ -1,0 +1,55 @@
+"""What a person should look at in a coloured film."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from tasks.deliver import ShotOutput
+
+_LOW_CONFIDENCE = 0.5
+_MUCH_UNREACHED = 0.05
+"""Of a shot's pixels."""
+
+
+@dataclass(frozen=True)
+class ColourItem:
+    """One thing to look at, with a reason code."""
+
+    shot: int
+    """From 1; 0 for what belongs to no shot."""
+    start: int
+    end: int
+    reason: Literal[
+        "no still", "not coloured", "not reached", "low confidence", "borrowed still", "own colour",
+        "refused still",
+    ]  # fmt: skip
+    detail: str
+
+
+def colour_items(
+    shots: Sequence[ShotOutput], records: Sequence[dict[str, Any]], refused: Sequence[str], frames: int
+) -> list[ColourItem]:
+    """records: shot.json of each shot. refused: one line for each still that was not taken."""
+    items = [ColourItem(0, 0, frames, "refused still", line) for line in refused]
+    for n, (shot, record) in enumerate(zip(shots, records, strict=True), 1):
+
+        def add(reason: Any, detail: str, n: int = n, shot: ShotOutput = shot) -> None:
+            items.append(ColourItem(n, shot.span.start, shot.span.end, reason, detail))
+
+        borrowed = [still["frame"] for still in record["stills"] if still["borrowed"]]
+        if shot.failure:
+            add("not coloured", f"left grey: {shot.failure}")
+        elif record["origin"] == "none":
+            add("no still", "left grey: paint a frame of it")
+        elif record["origin"] == "own":
+            add("own colour", "the film has colour here and keeps it")
+        else:
+            unreached = 1 - record["share_reached"]
+            if unreached > _MUCH_UNREACHED:
+                add("not reached", f"{unreached:.1%} of the shot is grey: paint a frame that shows it")
+            if record["mean_confidence"] < _LOW_CONFIDENCE:
+                add("low confidence", f"mean confidence {record['mean_confidence']:.2f}")
+            if borrowed:
+                told = ", ".join(str(frame) for frame in borrowed)
+                add("borrowed still", f"coloured by the still of frame {told}, which is of another shot")
+    return items
