@@ -4,6 +4,7 @@ YUV 4:4:4 of at least 10 bit: 8-bit luma v becomes v << 2, deeper luma stays as 
 luma of its own, gets that of BT.709, rounded once. Shape suffixes: H rows, W columns; 2 is (Cb, Cr).
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any
@@ -47,24 +48,25 @@ def coloured_video(video: VideoFacts) -> VideoFacts:
     )
 
 
-def coloured_reel(reel: Reel, by: str) -> Reel:
-    """The reel as its coloured film tells of it, labelled. by: what carried the colour."""
-    title = reel.metadata.get("title") or PurePosixPath(reel.name).stem
-    said = reel.metadata.get("comment")
+def labels_of(reel: Reel, by: str) -> dict[str, str]:
+    """Tags that say of a film that it is coloured. by: what carried the colour."""
+    told = {key.lower(): value for key, value in reel.metadata.items()}
     comment = (
         "Colourised: the colours are not the film's own, they were painted in stills and carried through "
         f"the film by {by}; the luma is the restored film's."
     )
-    return replace(
-        reel,
-        video=coloured_video(reel.video),
-        metadata={
-            **{key: value for key, value in reel.metadata.items() if key.lower() not in ("title", "comment")},
-            "title": f"{title} (colourised)",
-            "comment": f"{comment} {said}" if said else comment,
-            LABEL: by,
-        },
-    )
+    return {
+        "title": f"{told.get('title') or PurePosixPath(reel.name).stem} (colourised)",
+        "comment": f"{comment} {told['comment']}" if "comment" in told else comment,
+        LABEL: by,
+    }
+
+
+def coloured_reel(reel: Reel, labels: Mapping[str, str]) -> Reel:
+    """The reel as its coloured film tells of it. labels: tags that replace those of their names."""
+    replaced = {key.lower() for key in labels}
+    kept = {key: value for key, value in reel.metadata.items() if key.lower() not in replaced}
+    return replace(reel, video=coloured_video(reel.video), metadata={**kept, **labels})
 
 
 def luma_codes(picture: Picture) -> Plane:

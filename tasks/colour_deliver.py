@@ -24,7 +24,7 @@ from storage.colour_delivery import (
     STILLS,
     ColouredFrame,
 )
-from storage.coloured import LABEL, coloured_reel, luma_codes
+from storage.coloured import LABEL, coloured_reel, labels_of, luma_codes
 from storage.digest import digest_of
 from storage.errors import VaultError
 from storage.filesystem import first_line
@@ -111,22 +111,24 @@ def _make(
     records = [json.loads(vault.read(f"{shot.key}/{SHOT_RECORD}")) for shot in shots]
     items = colour_items(shots, records, stills.refused, reel.reel.frame_count)
     summary = _summary(reel, restored, stills, shots, records, items, by)
-    _join(vault, folder, reel, shots, by)
+    coloured = coloured_reel(reel.reel, summary["labels"])
+    _join(vault, folder, reel, shots, coloured)
     _write_records(vault, folder, reel, stills, shots)
     write_json(folder / COLOUR_SUMMARY, summary)  # the laws look into it
     _write_luma_sums(vault, folder, reel, restored)
-    _prove(folder, reel, shots, by, progress)
+    _prove(folder, reel, shots, coloured, progress)
     write_json(folder / names.REVIEW, [asdict(item) for item in items])
     write_json(folder / names.EVENTS, _events(reel.reel, summary, started))
     (folder / names.REPORT).write_text(colour_report_html(reel.reel, summary, items), encoding="utf-8")
     write_bag(bag, bag_info(reel.reel, _DESCRIPTION))
 
 
-def _join(vault: Vault, folder: Path, reel: IngestedReel, shots: Sequence[ShotOutput], by: str) -> None:
+def _join(
+    vault: Vault, folder: Path, reel: IngestedReel, shots: Sequence[ShotOutput], coloured: Reel
+) -> None:
     def segments(name: str) -> list[Path]:
         return [vault.path(f"{shot.key}/{name}") for shot in shots]
 
-    coloured = coloured_reel(reel.reel, by)
     join(folder / COLOUR, segments(COLOUR), coloured, reel.rows)
     join_plain(folder / COVERAGE, segments(COVERAGE), coloured, reel.rows, GREY8)
 
@@ -152,10 +154,9 @@ def _write_luma_sums(vault: Vault, folder: Path, reel: IngestedReel, restored: R
 
 
 def _prove(
-    folder: Path, reel: IngestedReel, shots: Sequence[ShotOutput], by: str, progress: Progress
+    folder: Path, reel: IngestedReel, shots: Sequence[ShotOutput], coloured: Reel, progress: Progress
 ) -> None:
     """One look at every coloured frame: the laws, the access copy, the checksums and the contact sheets."""
-    coloured = coloured_reel(reel.reel, by)
     labels = {key: value for key, value in coloured.metadata.items() if key in _MP4_TAGS}
     labels["comment"] = f"{LABEL}. {labels['comment']}"
     sheets = ColourSheetPainter(folder, coloured, [shot.span for shot in shots])
@@ -191,6 +192,7 @@ def _summary(
         "source_sha256": reel.reel.sha256,
         "restored": restored.delivery,
         "colouriser": by,
+        "labels": labels_of(reel.reel, by),
         "frames": reel.reel.frame_count,
         "stills": [asdict(still) for still in stills.fit],
         "refused_stills": list(stills.refused),

@@ -13,7 +13,7 @@ from storage.colour_delivery import (
     ColouredFrame,
     read_coloured,
 )
-from storage.coloured import coloured_reel, luma_codes, middle
+from storage.coloured import LABEL, coloured_reel, luma_codes, middle
 from storage.delivery import FRAMES, MASTER, REEL, read_pictures
 from storage.fixity import FrameSum, frame_md5, frame_sum, read_framemd5
 from storage.master import times_ms
@@ -65,8 +65,10 @@ def _findings(folder: Path) -> Iterator[str | Seen]:
         if len(rows) != reel.frame_count:
             yield f"{FRAMES}: holds {len(rows)} frames, the source {reel.frame_count}"
             return
-        by = str(json.loads((folder / COLOUR_SUMMARY).read_bytes())["colouriser"])
-        yield from carried(folder / COLOUR, coloured_reel(reel, by), rows)
+        labels = dict(json.loads((folder / COLOUR_SUMMARY).read_bytes())["labels"])
+        if not labels.get(LABEL):
+            yield f"{COLOUR_SUMMARY}: its labels do not say that the film is coloured ({LABEL})"
+        yield from carried(folder / COLOUR, coloured_reel(reel, labels), rows)
         yield from _frames(folder, reel, rows)
     except BROKEN as error:
         yield broken(error)
