@@ -1,10 +1,12 @@
 """Colourisers by name."""
 
+from models.colour.baselines import ByLuma, Copied
 from models.colour.colouriser import Colouriser
-from models.colour.copied import CopiedColour
+from models.colour.propagate import Propagate
 
-DEFAULT = "copy"
-NAMES = ("default", "copy")
+# The best colouriser this installation has.
+DEFAULT = "propagate"
+NAMES = ("default", "propagate", "copied", "by-luma")
 
 
 class UnknownColouriser(Exception):
@@ -18,7 +20,11 @@ def resolved(name: str) -> str:
 
 def load_colouriser(name: str) -> Colouriser:
     """Raises UnknownColouriser."""
-    name = resolved(name)
-    if name == "copy":
-        return CopiedColour()
+    match resolved(name):
+        case "propagate":
+            return Propagate()
+        case "copied":
+            return Copied()
+        case "by-luma":
+            return ByLuma()
     raise UnknownColouriser(f"{name}: there is no such colouriser; choose one of {', '.join(NAMES)}")
