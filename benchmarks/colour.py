@@ -124,6 +124,7 @@ def main() -> int:
     parser.add_argument("--tests", nargs="*", default=list(TESTS), choices=list(TESTS))
     parser.add_argument("--lines", type=int, default=480)
     parser.add_argument("--save", type=Path)
+    parser.add_argument("--data", type=Path, default=CLEAN)
     wanted = parser.parse_args()
     if not CLEAN.is_dir():
         print(f"{CLEAN}: no clips there")

@@ -17,6 +17,10 @@ _DONE, _FAILED, _WITH_FAILURES = 0, 1, 3
 
 def add_commands(command: Command, workers: Callable[[str], int]) -> None:
     """workers: reads how many."""
+    sub = command("colour-stills", _stills, "write out the frames that are worth painting, under their names")
+    _common_options(sub)
+    sub.add_argument("--output", required=True, metavar="FOLDER", help="where to; nothing there is replaced")
+    sub.add_argument("--count", type=workers, metavar="N", help="at most so many for each reel")
     sub = command("colour", _colour, "colour restored reels from stills that a person painted")
     _common_options(sub)
     sub.add_argument(
@@ -37,6 +41,22 @@ def _common_options(sub: argparse.ArgumentParser) -> None:
         "--delivery", metavar="DIGEST", help="which restored delivery, by its name; the newest if left out"
     )
     sub.add_argument("--rate", help="as it was given to restore, if it was")
+
+
+def _stills(options: argparse.Namespace) -> int:
+    from flows.terminal import at_work
+    from tasks.colour_stills import write_stills
+
+    with at_work(options.debug, options.json):
+        written = write_stills(
+            options.vault, options.sources, options.output, options.delivery, options.count
+        )
+    if options.json:
+        print(json.dumps({"reels": [asdict(each) for each in written]}, indent=2))
+    else:
+        for each in written:
+            print(each.sentence())
+    return _DONE
 
 
 def _colour(options: argparse.Namespace) -> int:

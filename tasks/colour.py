@@ -37,8 +37,8 @@ from tasks.stills import Still, load_still, still_ab
 
 Origin = Literal["stills", "own", "none"]
 """Where a shot's colour comes from: painted stills; the film, which has colour of its own; nowhere: grey."""
-_MATRICES: dict[int, Matrix] = {1: "bt709"}
-"""By their number in ITU-T H.273; of the others a coloured film has BT.601's alone."""
+_SURE = 0.1
+"""Of 1; under this confidence next to nothing is known, and colourisers fade to grey."""
 _MODULES = ("colour", "stills", "restored")
 """Those of `tasks` that can change a byte of a shot."""
 
@@ -68,6 +68,11 @@ class ColourJob:
     @property
     def frames(self) -> int:
         return self.shot.span.end - self.shot.span.start
+
+
+def matrix_of(video: VideoFacts) -> Matrix:
+    """The matrix of a coloured film: BT.709's (number 1 in ITU-T H.273), or BT.601's, and no other."""
+    return "bt709" if video.matrix == 1 else "bt601"
 
 
 def colour_key(reel: IngestedReel, job: ColourJob) -> str:
@@ -149,8 +154,9 @@ def colour_shot(
                 film, coverage_HW = _coloured(picture, coloured, reel.reel.video, video, job.origin)
                 films.write(film)
                 coverages.write(Picture((coverage_HW,), GREY8))
-                confidence = 0.0 if coloured is None else float(coloured.confidence_HW.sum(dtype=np.float64))
-                count = int((coverage_HW > 0).sum())
+                reached_HW = coverage_HW > _SURE * 253
+                count = int(reached_HW.sum())
+                confidence = 0.0 if coloured is None else float(coloured.confidence_HW[reached_HW].sum())
                 rows.write([_row(frame, job, count, confidence, coverage_HW.size)])
                 reached, confidence_sum = reached + count, confidence_sum + confidence
                 progress(frame + 1 - span.start)
@@ -211,7 +217,7 @@ def _coloured(
     if not (np.isfinite(coloured.ab_2HW).all() and np.isfinite(coloured.confidence_HW).all()):
         raise ValueError("the colouriser gave no number for some pixels")
     signal_HW = np.clip(luma_signal(luma_HW, video), 0, 1)
-    chroma_2HW = chroma_for(signal_HW, coloured.ab_2HW, _MATRICES.get(video.matrix, "bt601"))
+    chroma_2HW = chroma_for(signal_HW, coloured.ab_2HW, matrix_of(video))
     sure_HW = np.clip(coloured.confidence_HW, 0, 1)
     coverage_HW = np.where(sure_HW > 0, np.rint(sure_HW * 253) + 1, 0).astype(np.uint8)
     return painted(luma_HW, chroma_2HW, video), coverage_HW

@@ -5,11 +5,15 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from av.error import FFmpegError
 
+from models.colour.lab import lab_of_ycc
+from models.colour.palette import Jump, Painted, jumps
 from storage import delivery as names
 from storage.access import AccessWriter
 from storage.bag import write_bag
@@ -24,7 +28,16 @@ from storage.colour_delivery import (
     STILLS,
     ColouredFrame,
 )
-from storage.coloured import LABEL, coloured_reel, labels_of, luma_codes
+from storage.coloured import (
+    LABEL,
+    coloured_reel,
+    coloured_video,
+    labels_of,
+    luma_codes,
+    luma_signal,
+    own_chroma,
+)
+from storage.delivery import picture_at
 from storage.digest import digest_of
 from storage.errors import VaultError
 from storage.filesystem import first_line
@@ -35,6 +48,7 @@ from storage.survey import Progress
 from storage.tables import COVERAGE as COVERAGE_ROWS
 from storage.tables import TableWriter, read_rows
 from storage.vault import Vault
+from tasks.colour import matrix_of
 from tasks.colour_laws import check_colour_laws
 from tasks.colour_report import colour_report_html
 from tasks.colour_review import ColourItem, colour_items
@@ -109,7 +123,8 @@ def _make(
     folder = bag / PAYLOAD
     folder.mkdir()
     records = [json.loads(vault.read(f"{shot.key}/{SHOT_RECORD}")) for shot in shots]
-    items = colour_items(shots, records, stills.refused, reel.reel.frame_count)
+    found = _jumps(vault, reel, shots, records)
+    items = colour_items(shots, records, stills, found, reel.reel.frame_count)
     summary = _summary(reel, restored, stills, shots, records, items, by)
     coloured = coloured_reel(reel.reel, summary["labels"])
     _join(vault, folder, reel, shots, coloured)
@@ -121,6 +136,25 @@ def _make(
     write_json(folder / names.EVENTS, _events(reel.reel, summary, started))
     (folder / names.REPORT).write_text(colour_report_html(reel.reel, summary, items), encoding="utf-8")
     write_bag(bag, bag_info(reel.reel, _DESCRIPTION))
+
+
+def _jumps(
+    vault: Vault, reel: IngestedReel, shots: Sequence[ShotOutput], records: list[dict[str, Any]]
+) -> dict[int, list[Jump]]:
+    """Things that change colour over a cut between two painted shots, by the shot after it, from 1."""
+    video = coloured_video(reel.reel.video)
+
+    def at(shot: ShotOutput, number: int) -> Painted:
+        picture = picture_at(vault.path(f"{shot.key}/{COLOUR}"), number, video.rate)
+        signal_HW = np.clip(luma_signal(picture.planes[0], video), 0, 1)
+        return Painted(signal_HW, lab_of_ycc(signal_HW, own_chroma(picture, video.full_range), matrix)[1:])
+
+    matrix = matrix_of(video)
+    found = {}
+    for n, ((one, before), (other, after)) in enumerate(pairwise(zip(shots, records, strict=True)), 2):
+        if before["origin"] == after["origin"] == "stills":
+            found[n] = jumps(at(one, one.span.end - one.span.start - 1), at(other, 0))
+    return found
 
 
 def _join(

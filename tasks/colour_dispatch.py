@@ -14,6 +14,7 @@ from tasks.ledger import Ledger
 from tasks.pool import Pool
 from tasks.restore import ShotOutcome
 from tasks.restored import RestoredReel, RestoredShot
+from tasks.scenes import borrowed
 from tasks.stills import Still
 
 # A worker that takes this long for a megapixel hangs.
@@ -58,8 +59,11 @@ def plan_colour(
 ) -> list[tuple[ColourJob, ShotOutput]]:
     """What is to be done with each shot. Changes nothing."""
     planned = []
-    for shot in restored.shots:
+    for n, shot in enumerate(restored.shots):
         origin, lent = _colour_of(shot, stills)
+        if origin == "none" and request.share:
+            lent = borrowed(vault, reel, restored, n, stills)
+            origin = "stills" if lent else "none"
         job = ColourJob(request.vault, reel.reel.reel_id, shot, request.colouriser, origin, lent)
         job = replace(job, key=colour_key(reel, job))
         output = ShotOutput(shot.span, job.key)

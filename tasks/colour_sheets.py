@@ -43,9 +43,8 @@ class ColourSheetPainter:
         after = self._look(coloured.picture)
         before = self._look(uncoloured(coloured.picture.planes[0], self._reel.video))
         sure = small(coloured.coverage_HW, after.shape[1], after.shape[0])
-        reached = float((coloured.coverage_HW > 0).mean())
         own = bool((coloured.coverage_HW == OWN).all())
-        told = f"frame {coloured.frame}   {'its own colour' if own else f'{reached:.0%} reached'}"
+        told = f"frame {coloured.frame}{'   its own colour' if own else ''}"
         row: NDArray[np.uint8] = np.hstack([before, after, sure[..., None].repeat(3, 2)])
         return np.vstack([caption(told, row.shape[1]), row])
 

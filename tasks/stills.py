@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.colour.lab import lab_of_rgb
-from models.colour.references import misfit
+from models.colour.references import colours, fit
+from models.restorer import luma
 from storage.errors import SourceError
 from storage.filesystem import reading
 from storage.painting import SUFFIXES, read_painting
@@ -39,6 +40,8 @@ class Still:
     sha256: str
     key: str
     """Where its copy lies in the vault."""
+    notes: tuple[str, ...] = ()
+    """What is to be looked at, though it fits."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def load_still(vault: Vault, still: Still) -> Float:
 
 def still_ab(rgb_HW3: Float) -> Float:
     """ab_2HW of a painting; painting programs work in sRGB."""
-    return lab_of_rgb(np.moveaxis(rgb_HW3, -1, 0))[1:]
+    return lab_of_rgb(np.ascontiguousarray(np.moveaxis(rgb_HW3, -1, 0)))[1:]
 
 
 def still_name(reel: Reel, frame: int) -> str:
@@ -125,11 +128,35 @@ def _taken(vault: Vault, reel: IngestedReel, restored: RestoredReel, frame: int,
             "frame as `answerprint colour-stills` writes it, neither scaled nor cropped"
         )
     picture = restored.shot_of(frame).picture(vault, reel.reel, frame)
-    why = misfit(rgb_HW3, still_ab(rgb_HW3), lightness(picture, reel.reel))
-    if why:
-        raise SourceError(f"{path.name} (frame {frame}): {why}")
+    notes = _fitting(path.name, frame, rgb_HW3, lightness(picture, reel.reel))
     sha256 = hashlib.sha256(data).hexdigest()
     key = f"{reel.key}/stills/{sha256[:16]}{path.suffix.lower()}"
     if not vault.exists(key):
         vault.write(key, data)
-    return Still(frame, path.name, sha256, key)
+    return Still(frame, path.name, sha256, key, notes)
+
+
+def _fitting(name: str, frame: int, rgb_HW3: Float, frame_HW: Float) -> tuple[str, ...]:
+    """What a person should know of a still that fits its frame. Raises SourceError for one that does not."""
+    coloured = colours(still_ab(rgb_HW3))
+    if coloured == "grey":
+        raise SourceError(f"{name}: has no colour yet; paint it")
+    found = fit(luma(np.moveaxis(rgb_HW3, -1, 0), "rgb"), frame_HW)
+    if found.verdict == "other":
+        raise SourceError(
+            f"{name}: does not show frame {frame} (likeness {found.likeness:.2f}); is it another frame, or of "
+            "another film?"
+        )
+    if found.likeness < 0:
+        raise SourceError(f"{name}: is a negative of frame {frame}; paint on the positive")
+    if found.verdict == "shifted":
+        raise SourceError(
+            f"{name}: lies {found.right_px:.0f} px right of and {found.down_px:.0f} px below frame {frame}; "
+            "move it back, neither scaled nor cropped"
+        )
+    notes = []
+    if found.verdict == "toned":
+        notes.append(f"lighter or darker than frame {frame} by {found.tone:.0%}; its colours may look other")
+    if coloured == "tinted":
+        notes.append("one tint all over: is it painted?")
+    return tuple(notes)

@@ -77,7 +77,7 @@ def _laid(still: Still, frame: int, here: View, estimator: FlowEstimator) -> Anc
     pair = estimator.between(still.view.look_hw, here.look_hw)
     place_hw2 = grid(*here.luma_hw.shape) + pair.backward_hw2
     sure_hw = agreement(sample(still.view.luma_hw, place_hw2), here.luma_hw)
-    sure_hw *= followed(pair) * inside(place_hw2)
+    sure_hw *= followed(pair.backward_error_hw) * inside(place_hw2)
     fits = float(np.clip(((sure_hw > 0.5).mean() - _CHANCE) / (0.5 - _CHANCE), 0, 1))
     return Anchor(frame, still.view, still.ab_2hw, place_hw2, sure_hw * fits, fits)
 

@@ -86,7 +86,7 @@ class Carrier:
         pair = self._estimator.between(before.look_hw, here.look_hw)
         flow_hw2 = pair.backward_hw2
         met_hw = agreement(warp(before.luma_hw, flow_hw2), here.luma_hw)
-        met_hw *= followed(pair) * inside(grid(*here.luma_hw.shape) + flow_hw2)
+        met_hw *= followed(pair.backward_error_hw) * inside(grid(*here.luma_hw.shape) + flow_hw2)
         frame_hw = warp(state.confidence_hw, flow_hw2) * met_hw * _FADE_FRAME
         frame_2hw = _planes(warp(np.ascontiguousarray(state.ab_2hw.transpose(1, 2, 0)), flow_hw2))
         place_hw2, still_hw = self._placed(moved_place(state.place_hw2, flow_hw2), here)
@@ -107,7 +107,7 @@ class Carrier:
         pair = self._estimator.between(brought_hw, here.look_hw)
         place_hw2 = moved_place(guess_hw2, pair.backward_hw2)
         sure_hw = agreement(sample(still.luma_hw, place_hw2), here.luma_hw)
-        sure_hw *= followed(pair) * inside(place_hw2)
+        sure_hw *= followed(pair.backward_error_hw) * inside(place_hw2)
         # The correction is believed where it is sure; elsewhere the guess goes on, for what comes back.
         doubt_hw2 = (1 - sure_hw)[..., None]
         return place_hw2 + doubt_hw2 * (guess_hw2 - place_hw2), sure_hw

@@ -76,7 +76,7 @@ def chroma_for(luma_HW: Float, ab_2HW: Float, matrix: Matrix) -> Float:
     grey_HW = target_HW
     met_HW, moved_HW = np.zeros_like(target_HW), np.zeros_like(target_HW)
     for _ in range(_STEPS):
-        rgb_3HW = rgb_of_lab(np.concatenate([_lightness(grey_HW)[None], ab_2HW]), matrix)
+        rgb_3HW = rgb_of_lab(np.concatenate([lightness_of_grey(grey_HW)[None], ab_2HW]), matrix)
         before_HW = met_HW
         met_HW = np.tensordot(primaries.luma_3, rgb_3HW, axes=1).astype(np.float32)
         # The secant's slope; near 1 for a grey, which is where the first step and those hardly moved stand.
@@ -111,8 +111,8 @@ def lab_of_ycc(luma_HW: Float, chroma_2HW: Float, matrix: Matrix) -> Float:
     return lab_of_rgb(rgb_of_ycc(luma_HW, chroma_2HW, matrix), matrix)
 
 
-def _lightness(grey_HW: Float) -> Float:
-    """L of a coded grey."""
+def lightness_of_grey(grey_HW: Float) -> Float:
+    """L of a coded grey, which nearly is that of any colour of the same luma."""
     light_HW = _linear(grey_HW)
     lightness_HW: Float = np.where(
         light_HW > 216 / 24389, 116 * np.cbrt(light_HW) - 16, light_HW * (24389 / 27)

@@ -33,29 +33,44 @@ class Likeness:
         """The colour (M, 2) that like cells have, and how alike the likest is (M), in [0, 1]."""
         ab_M2 = np.empty((len(features_MD), 2), np.float32)
         alike_M = np.empty(len(features_MD), np.float32)
-        own_N = (self.features_ND**2).sum(1)
         for start in range(0, len(features_MD), _LOT):
             lot = slice(start, start + _LOT)
-            asked = features_MD[lot]
-            apart = own_N[None] - 2 * asked @ self.features_ND.T + (asked**2).sum(1)[:, None]
-            nearest = np.maximum(apart.min(1), 0)
-            weight = np.exp(-0.5 * (apart - nearest[:, None]))
+            apart = _apart(features_MD[lot], self.features_ND)
+            least = apart.min(1)
+            weight = np.exp(-0.5 * (apart - least[:, None]))
             ab_M2[lot] = weight @ self.ab_N2 / weight.sum(1)[:, None]
-            alike_M[lot] = np.exp(-nearest / 8)
+            alike_M[lot] = _alike(least)
         return ab_M2, alike_M
+
+
+def nearest(asked_MD: Float, known_ND: Float) -> tuple[NDArray[np.intp], Float]:
+    """The likest known cell for each asked one (M), and how alike it is (M), in [0, 1]."""
+    place_M = np.empty(len(asked_MD), np.intp)
+    alike_M = np.empty(len(asked_MD), np.float32)
+    for start in range(0, len(asked_MD), _LOT):
+        lot = slice(start, start + _LOT)
+        apart = _apart(asked_MD[lot], known_ND)
+        place_M[lot] = apart.argmin(1)
+        alike_M[lot] = _alike(apart.min(1))
+    return place_M, alike_M
 
 
 def likeness(stills: Sequence[tuple[Float, Float]]) -> Likeness:
     """What (luma_hw, ab_2hw) of each still, at working size, tell."""
-    features = [described(luma_hw).reshape(-1, _depth()) for luma_hw, _ in stills]
-    colours = [_cells(ab_2hw.transpose(1, 2, 0)).reshape(-1, 2) for _, ab_2hw in stills]
+    features = [flat(described(luma_hw)) for luma_hw, _ in stills]
+    colours = [flat(cells_of(ab_2hw.transpose(1, 2, 0))) for _, ab_2hw in stills]
     return Likeness(np.concatenate(features), np.concatenate(colours))
+
+
+def flat(cells: Float) -> Float:
+    """A picture of cells as a list of them."""
+    return cells.reshape(-1, cells.shape[2])
 
 
 def described(luma_hw: Float) -> Float:
     """Features of each cell of a picture, (rows, columns, D)."""
-    cell = _cells(luma_hw)
-    contrast = np.sqrt(np.maximum(_cells(luma_hw * luma_hw) - cell * cell, 0))
+    cell = cells_of(luma_hw)
+    contrast = np.sqrt(np.maximum(cells_of(luma_hw * luma_hw) - cell * cell, 0))
     rows, columns = cell.shape
     padded = np.pad(cell, 2, mode="reflect" if min(rows, columns) > 2 else "edge")
     around = [
@@ -68,12 +83,18 @@ def described(luma_hw: Float) -> Float:
     return np.dstack([cell / _LUMA, contrast / _CONTRAST, *around, *place]).astype(np.float32)
 
 
-def _depth() -> int:
-    return 2 + 25 + 2
+def _apart(asked_MD: Float, known_ND: Float) -> Float:
+    """Squared distances, (M, N)."""
+    apart: Float = (known_ND**2).sum(1)[None] - 2 * asked_MD @ known_ND.T + (asked_MD**2).sum(1)[:, None]
+    return apart
 
 
-def _cells(image: Float) -> Float:
-    """The mean of each cell."""
+def _alike(apart_M: Float) -> Float:
+    return np.asarray(np.exp(-np.maximum(apart_M, 0) / 8), np.float32)
+
+
+def cells_of(image: Float) -> Float:
+    """The mean of each cell of a picture (hw or hwC)."""
     size = (max(1, image.shape[1] // CELL_PX), max(1, image.shape[0] // CELL_PX))
     means: Float = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return means

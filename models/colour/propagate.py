@@ -20,12 +20,15 @@ from models.colour.likeness import Likeness, likeness
 from models.colour.spill import Spill
 from models.colour.view import View, small, view
 from models.flow import FlowEstimator
-from models.motion import Dis, MotionSettings, enlarge
+from models.motion import Byte, Dis, MotionSettings, enlarge
 from models.restorer import Card, Footage, luma
 
 Float = NDArray[np.float32]
 
 VERSION = "1"
+
+# More repeats than this are a still scene, whose colour may pass from one reference to the next.
+_LONGEST_RUN = 3
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ class Propagate:
             stills = [self._still(reference) for reference in references]
             anchors = anchored(stills, footage.frame_count, film, self._estimator)
             like = likeness([(still.view.luma_hw, still.ab_2hw) for still in stills])
+            for anchor in anchors:
+                again[anchor.frame] = False
             walk = _Walk(film, anchors, like, self._estimator, again)
             walk.back(later)
             before: Coloured | None = None
@@ -86,13 +91,15 @@ class Propagate:
 
     def _read(self, footage: Footage, lumas: Spill) -> list[bool]:
         """Sets aside every frame's luma at working size; says which show the frame before them again."""
-        again, before_hw = [], None
+        again: list[bool] = []
+        before_hw: Byte | None = None
         for frame, planes_CHW in enumerate(footage):
             luma_hw = small(luma(planes_CHW, footage.colour), self._settings.work_px)
             byte_hw = np.rint(np.clip(luma_hw, 0, 1) * 255).astype(np.uint8)
             lumas.put(frame, byte_hw)
             # A frame printed twice comes back a code or so apart, where it was compressed between.
-            again.append(before_hw is not None and bool((cv2.absdiff(byte_hw, before_hw) <= 1).all()))
+            same = before_hw is not None and bool((cv2.absdiff(byte_hw, before_hw) <= 1).all())
+            again.append(same and not all(again[-_LONGEST_RUN:]))
             before_hw = byte_hw
         return again
 

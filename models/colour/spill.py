@@ -22,6 +22,10 @@ class Spill:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives the file back."""
         self._file.close()
 
     def put(self, frame: int, array: NDArray[np.generic]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.flow import FlowEstimator
-from models.motion import Byte, Pair, grid, proxy_scale, shrink, warp
+from models.motion import Byte, grid, proxy_scale, shrink, warp
 
 Float = NDArray[np.float32]
 
@@ -52,9 +52,9 @@ def agreement(one_hw: Float, other_hw: Float) -> Float:
     return alike_hw
 
 
-def followed(pair: Pair) -> Float:
-    """How well motion from the pair's second frame to its first returns to where it began, in [0, 1]."""
-    sure_hw: Float = np.exp(-((pair.backward_error_hw / np.float32(_ASTRAY_PX)) ** 2))
+def followed(error_hw: Float) -> Float:
+    """How far motion is believed whose round trip misses by `error_hw` pixels, in [0, 1]."""
+    sure_hw: Float = np.exp(-((error_hw / np.float32(_ASTRAY_PX)) ** 2))
     return sure_hw
 
 
