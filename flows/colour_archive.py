@@ -1,7 +1,5 @@
 """Many restored reels coloured from painted stills, through one pool of workers."""
 
-from fractions import Fraction
-
 from prefect import flow
 
 from flows.colour_reel import colour_reel
@@ -20,7 +18,6 @@ def colour_archive(
     stills: str,
     colouriser: str = "default",
     delivery: str | None = None,
-    rate: str | None = None,
     share: bool = True,
     retry_failed: bool = False,
     reels_at_once: int = 2,
@@ -31,9 +28,7 @@ def colour_archive(
     Raises ReelsFailed, which holds all outcomes, unless every reel was delivered whole; RequestError,
     VaultError.
     """
-    request = ColourRequest(
-        vault, stills, colouriser, delivery, Fraction(rate) if rate else None, share, retry_failed
-    )
+    request = ColourRequest(vault, stills, colouriser, delivery, share, retry_failed)
     run, reels = prepare(request, sources)
     with run, workers(worker_count, kind=ColouringWorker):
         outcomes = side_by_side(

@@ -40,7 +40,6 @@ def _common_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--delivery", metavar="DIGEST", help="which restored delivery, by its name; the newest if left out"
     )
-    sub.add_argument("--rate", help="as it was given to restore, if it was")
 
 
 def _stills(options: argparse.Namespace) -> int:
@@ -78,7 +77,6 @@ def _colour(options: argparse.Namespace) -> int:
                 request.stills,
                 request.colouriser,
                 request.delivery,
-                options.rate,
                 share=not options.no_sharing,
                 retry_failed=options.retry_failed,
             )

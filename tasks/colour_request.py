@@ -6,6 +6,7 @@ from pathlib import Path
 
 from models.colour.catalogue import UnknownColouriser, load_colouriser, resolved
 from storage.filesystem import absolute, is_local
+from storage.vault import Vault
 from tasks.request import RequestError
 
 
@@ -19,8 +20,6 @@ class ColourRequest:
     colouriser: str = "default"
     delivery: str | None = None
     """Name of the delivery to colour, for one reel only; the newest if left out."""
-    rate: Fraction | None = None
-    """Frames a second, for image sequences and raw streams that name none."""
     share: bool = True
     """Shots without a still of their own borrow one of the same scene."""
     retry_failed: bool = False
@@ -42,8 +41,13 @@ class ColourRequest:
         except UnknownColouriser as error:
             raise RequestError(f"--colouriser {error}") from error
         object.__setattr__(self, "title", f"{card.name} {card.version}")
-        if self.rate is not None and not 1 <= self.rate <= 240:
-            raise RequestError(f"--rate {self.rate}: a film runs at 1 to 240 frames a second")
+        if not Vault(self.vault).exists("reels"):
+            raise RequestError(f"--vault {self.vault}: no vault there; `answerprint restore` makes one")
+
+    @property
+    def rate(self) -> Fraction | None:
+        """None: the vault knows each reel's rate since it was restored."""
+        return None
 
     def check_reels(self, count: int) -> None:
         """Raises RequestError where what is for one reel was given for several."""

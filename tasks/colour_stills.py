@@ -74,6 +74,8 @@ def write_stills(
     """
     if not is_local(output):
         raise RequestError(f"--output {output}: name a directory on this machine")
+    if not Vault(vault).exists("reels"):
+        raise RequestError(f"--vault {vault}: no vault there; `answerprint restore` makes one")
     reels = find_sources(sources)
     if delivery and len(reels) > 1:
         raise RequestError(f"--delivery is for one reel and {len(reels)} were named; run them one by one")

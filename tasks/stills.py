@@ -156,7 +156,7 @@ def _fitting(name: str, frame: int, rgb_HW3: Float, frame_HW: Float) -> tuple[st
         )
     notes = []
     if found.verdict == "toned":
-        notes.append(f"lighter or darker than frame {frame} by {found.tone:.0%}; its colours may look other")
+        notes.append(f"its tone is {found.tone:.0%} off that of frame {frame}; its colours may look other")
     if coloured == "tinted":
         notes.append("one tint all over: is it painted?")
     return tuple(notes)
