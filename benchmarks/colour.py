@@ -1,12 +1,13 @@
 """Colour carried from one still, against two baselines, on colour clips made grey.
 
     python -m benchmarks.colour [--clips foreman cups] [--tests middle far sibling] [--lines 480] [--save DIR]
+        [--data DIR]
 
 Tests: `middle` (60 frames, the still is the 31st), `far` (101 frames, the still is the last, the first 50 are
 scored: the test of "Bringing Old Films Back to Life"), `sibling` (50 frames, the still is one of 50 frames
 after them, as from another shot). Columns: mean CIEDE2000 and PSNR of ab over every third frame, with the
-clip's own luma; flicker (change of ab along the true motion, the truth's own beside it); seconds a frame.
-Fails where `propagate` is not better than both baselines in the first two tests.
+clip's own luma; flicker (change of ab along the true motion, the truth's own beside it); seconds of CPU
+a frame. Fails where `propagate` is not better than both baselines in the first two tests.
 """
 
 import argparse
@@ -67,12 +68,13 @@ class Row:
     fidelity: ColourFidelity
     flicker: float
     seconds: float
+    """Of CPU, a frame: what else the machine does hardly counts."""
 
 
-def load(name: str, first: int, count: int, lines: int) -> list[Float]:
+def load(path: Path, first: int, count: int, lines: int) -> list[Float]:
     """Frames (3, H, W) of a clip, shrunk to at most so many lines."""
     frames: list[Float] = []
-    with av.open(str(CLEAN / name)) as container:
+    with av.open(str(path)) as container:
         for index, frame in enumerate(container.decode(video=0)):
             if index < first:
                 continue
@@ -99,10 +101,10 @@ def tried(method: Colouriser, clip: Sequence[Float], trial: Trial, save: Path | 
     film = footage(lumas[: trial.frames])
     motion = motion_of(footage(lumas[: trial.scored]))
     fidelity, results = ColourFidelity(), []
-    start = time.perf_counter()
+    start = time.process_time()
     for coloured in method.colour(film, [still]):
         results.append(coloured)
-    seconds = (time.perf_counter() - start) / trial.frames
+    seconds = (time.process_time() - start) / trial.frames
     for frame in range(0, trial.scored, _EVERY):
         chroma_2HW = chroma_for(lumas[frame], results[frame].ab_2HW, "bt709")
         fidelity += colour_fidelity(lab_of_ycc(lumas[frame], chroma_2HW, "bt709"), lab_of_rgb(clip[frame]))
@@ -126,12 +128,12 @@ def main() -> int:
     parser.add_argument("--save", type=Path)
     parser.add_argument("--data", type=Path, default=CLEAN)
     wanted = parser.parse_args()
-    if not CLEAN.is_dir():
-        print(f"{CLEAN}: no clips there")
+    if not wanted.data.is_dir():
+        print(f"{wanted.data}: no clips there")
         return 0
     lost = 0
     for name in [name for name in CLIPS if any(part in name for part in wanted.clips)]:
-        clip = load(name, CLIPS[name], 101, wanted.lines)
+        clip = load(wanted.data / name, CLIPS[name], 101, wanted.lines)
         for test in wanted.tests:
             trial = TESTS[test]
             pairs = motion_of(footage([luma(frame, "rgb") for frame in clip[: trial.scored]]))
