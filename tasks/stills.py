@@ -144,8 +144,8 @@ def _fitting(name: str, frame: int, rgb_HW3: Float, frame_HW: Float) -> tuple[st
     found = fit(luma(np.moveaxis(rgb_HW3, -1, 0), "rgb"), frame_HW)
     if found.verdict == "other":
         raise SourceError(
-            f"{name}: does not show frame {frame} (likeness {found.likeness:.2f}); is it another frame, or of "
-            "another film?"
+            f"{name}: does not show frame {frame} (likeness {found.likeness:.2f} of 1); is it another frame, "
+            "or of another film?"
         )
     if found.likeness < 0:
         raise SourceError(f"{name}: is a negative of frame {frame}; paint on the positive")
