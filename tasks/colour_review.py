@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from models.colour.palette import Jump
 from tasks.deliver import ShotOutput
-from tasks.stills import ReelStills
+from tasks.stills import ReelStills, Still
 
 _LOW_CONFIDENCE = 0.5
 _MUCH_UNREACHED = 0.05
@@ -47,7 +47,7 @@ def colour_items(
             items.append(ColourItem(n, shot.span.start, shot.span.end, reason, detail))
 
         for still in stills.fit:
-            if shot.span.start <= still.frame < shot.span.end:
+            if _within(shot, still):
                 for note in still.notes:
                     add("doubtful still", f"{still.name}: {note}")
         for jump in jumps.get(n, ())[:_MOST_JUMPS]:
@@ -62,7 +62,8 @@ def colour_items(
         elif record["origin"] == "none":
             add("no still", "left grey: paint a frame of it")
         elif record["origin"] == "own":
-            add("own colour", "the film has colour here and keeps it")
+            unused = ", its still is not used" if any(_within(shot, still) for still in stills.fit) else ""
+            add("own colour", f"the film has colour here and keeps it{unused}")
         else:
             unreached = 1 - record["share_reached"]
             if unreached > _MUCH_UNREACHED:
@@ -76,3 +77,7 @@ def colour_items(
                 told = ", ".join(str(frame) for frame in borrowed)
                 add("borrowed still", f"coloured by the still of frame {told}, which is of another shot")
     return items
+
+
+def _within(shot: ShotOutput, still: Still) -> bool:
+    return shot.span.start <= still.frame < shot.span.end

@@ -150,9 +150,10 @@ def _fitting(name: str, frame: int, rgb_HW3: Float, frame_HW: Float) -> tuple[st
     if found.likeness < 0:
         raise SourceError(f"{name}: is a negative of frame {frame}; paint on the positive")
     if found.verdict == "shifted":
+        right, down = round(found.right_px), round(found.down_px)
         raise SourceError(
-            f"{name}: lies {found.right_px:.0f} px right of and {found.down_px:.0f} px below frame {frame}; "
-            "move it back, neither scaled nor cropped"
+            f"{name}: lies {right} px right and {down} px down of frame {frame}; is it the frame beside it? "
+            "if not, move it back"
         )
     notes = []
     if found.verdict == "toned":

@@ -231,7 +231,7 @@ REFUSED = {
     "of another film": ("reel_3.png", _other_film, "does not show frame 3"),
     "grey": ("reel_3.png", lambda p, s: _written(p, s.mean(2).astype(np.uint8)), "has no colour yet"),
     "a negative": ("reel_3.png", lambda p, s: _written(p, 255 - s), "is a negative of frame 3"),
-    "moved": ("reel_3.png", lambda p, s: _written(p, np.roll(s, 9, 1)), "lies 9 px right of"),
+    "moved": ("reel_3.png", lambda p, s: _written(p, np.roll(s, 9, 1)), "lies 9 px right and 0 px down"),
     "no image": ("reel_3.png", _text, "not a PNG, TIFF or JPEG image"),
     "broken": ("reel_3.png", _cut_off, "cannot be read whole"),
     "see-through": ("reel_3.png", _see_through, "is see-through in places"),
