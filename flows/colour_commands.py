@@ -18,21 +18,20 @@ _DONE, _FAILED, _WITH_FAILURES = 0, 1, 3
 def add_commands(command: Command, workers: Callable[[str], int]) -> None:
     """workers: reads how many."""
     sub = command("colour-stills", _stills, "write out the frames that are worth painting, under their names")
-    _common_options(sub)
+    _common_options(sub, workers)
     sub.add_argument("--output", required=True, metavar="FOLDER", help="where to; nothing there is replaced")
     sub.add_argument("--count", type=workers, metavar="N", help="at most so many for each reel")
     sub = command("colour", _colour, "colour restored reels from stills that a person painted")
-    _common_options(sub)
+    _common_options(sub, workers)
     sub.add_argument(
         "--stills", required=True, metavar="FOLDER", help="painted frames, named as colour-stills names them"
     )
     sub.add_argument("--colouriser", default="default", metavar="NAME", help="what carries the colour")
     sub.add_argument("--no-sharing", action="store_true", help="shots without a still of their own stay grey")
     sub.add_argument("--retry-failed", action="store_true", help="try again what earlier runs gave up")
-    sub.add_argument("--workers", type=workers, help="worker processes; one a processor if left out")
 
 
-def _common_options(sub: argparse.ArgumentParser) -> None:
+def _common_options(sub: argparse.ArgumentParser, workers: Callable[[str], int]) -> None:
     sub.add_argument(
         "sources", nargs="+", metavar="REEL", help="the film, or what else restore takes; restored already"
     )
@@ -40,22 +39,28 @@ def _common_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--delivery", metavar="DIGEST", help="which restored delivery, by its name; the newest if left out"
     )
+    sub.add_argument("--workers", type=workers, help="worker processes; one a processor if left out")
 
 
 def _stills(options: argparse.Namespace) -> int:
     from flows.terminal import at_work
+    from tasks.choice import ChoosingWorker
     from tasks.colour_stills import write_stills
+    from tasks.workforce import workers
 
-    with at_work(options.debug, options.json):
+    signal.signal(signal.SIGTERM, _interrupt)
+    with at_work(options.debug, options.json), workers(options.workers, kind=ChoosingWorker) as pool:
         written = write_stills(
-            options.vault, options.sources, options.output, options.delivery, options.count
+            options.vault, options.sources, options.output, pool, options.delivery, options.count
         )
     if options.json:
         print(json.dumps({"reels": [asdict(each) for each in written]}, indent=2))
     else:
         for each in written:
             print(each.sentence())
-    return _DONE
+            for error in each.errors:
+                print(f"  {error}", file=sys.stderr)
+    return _WITH_FAILURES if any(each.errors for each in written) else _DONE
 
 
 def _colour(options: argparse.Namespace) -> int:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models.colour.catalogue import load_colouriser
 from models.colour.colouriser import Coloured, Colouriser, Reference
 from models.colour.lab import Matrix, chroma_for
-from models.restorer import Card, Footage
+from models.restorer import Card
 from storage.colour_delivery import COLOUR, COVERAGE, COVERAGE_TABLE, OWN
 from storage.coloured import coloured_video, luma_codes, luma_signal, own_chroma, painted, uncoloured
 from storage.digest import digest_of
@@ -32,7 +32,7 @@ from storage.vault import Vault
 from tasks.ingest import IngestedReel, load
 from tasks.recipe import OtherInstallation, installation
 from tasks.restore import RECORD, ShotOutcome
-from tasks.restored import RestoredShot, lightness
+from tasks.restored import RestoredShot, footage_of, lightness
 from tasks.stills import Still, load_still, still_ab
 
 Origin = Literal["stills", "own", "none"]
@@ -186,12 +186,7 @@ def _found(
     """What the colouriser makes of each frame; None for each where it is not asked."""
     if job.origin != "stills":
         return repeat(None, job.frames)
-    video = reel.reel.video
-
-    def read() -> Iterator[NDArray[np.float32]]:
-        return (lightness(picture, reel.reel)[None] for picture in job.shot.pictures(vault))
-
-    footage = Footage(read, job.frames, video.height, video.width, "grey")
+    footage = footage_of(vault, reel, job.shot)
     return colouriser.colour(footage, [_reference(vault, reel, job, lent) for lent in job.stills])
 
 

@@ -4,24 +4,27 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
-from models.colour.choice import worth_colouring
-from models.restorer import Footage
+from models.colour.choice import Worth
 from storage.coloured import shown_grey
 from storage.filesystem import absolute, is_local, write_atomically
 from storage.painting import write_still
-from storage.survey import Progress
 from storage.vault import Vault
+from tasks.choice import ChoiceJob
+from tasks.dispatch import Count
 from tasks.ingest import IngestedReel, ingest
+from tasks.pool import JobFailed, Pool
 from tasks.progress import BOARD
 from tasks.request import RequestError
-from tasks.restored import RestoredReel, RestoredShot, lightness, restored_reel
+from tasks.restored import RestoredReel, RestoredShot, restored_reel
 from tasks.sources import find_sources
 from tasks.stills import still_name
 
 LIST = "stills.csv"
-_MOST_A_SHOT = 3
+# A worker that takes this long for a megapixel hangs.
+_DEADLINE_S, _DEADLINE_S_A_MEGAPIXEL = 600, 60
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,11 @@ class StillsToPaint:
     reached: float
     """Share of the reel's pixels, shots in colour of their own left out, that they reach all together."""
     own_colour_shots: tuple[int, ...]
+    errors: tuple[str, ...] = ()
+    """A line for each shot that could not be looked through."""
 
     def sentence(self) -> str:
-        if not self.stills:
+        if not self.stills and not self.errors:
             return f"{self.source}: has colour of its own and keeps it; there is nothing to paint"
         stills = "1 still" if len(self.stills) == 1 else f"{len(self.stills)} stills"
         lines = [
@@ -65,12 +70,17 @@ class StillsToPaint:
 
 
 def write_stills(
-    vault: str, sources: Sequence[str], output: str, delivery: str | None = None, count: int | None = None
+    vault: str,
+    sources: Sequence[str],
+    output: str,
+    pool: Pool,
+    delivery: str | None = None,
+    count: int | None = None,
 ) -> list[StillsToPaint]:
     """The stills of each reel, most useful first, as PNG in `output`, with a list of them.
 
-    count: at most so many for each reel; all that are worth it if None. An image that is there already may be
-    painted and stays as it is. Raises RequestError, StorageError.
+    pool: of ChoosingWorker. count: at most so many for each reel; all that are worth it if None. An image
+    that is there already may be painted and stays as it is. Raises RequestError, StorageError, PoolError.
     """
     if not is_local(output):
         raise RequestError(f"--output {output}: name a directory on this machine")
@@ -84,8 +94,8 @@ def write_stills(
     for source in reels:
         reel = ingest(Vault(vault), source, None, BOARD.stage(source, "ingest"))
         restored = restored_reel(Vault(vault), reel, delivery)
-        tell = BOARD.stage(source, "stills", reel.reel.frame_count)
-        written.append(_of_reel(Vault(vault), reel, restored, folder, count, tell))
+        found, failed = _worth(vault, reel, restored, pool)
+        written.append(_written(Vault(vault), reel, restored, folder, found[:count], failed))
         BOARD.close(source)
     rows = [asdict(still) for each in written for still in each.stills]
     if rows:
@@ -97,24 +107,44 @@ def write_stills(
     return written
 
 
-def _of_reel(
+def _worth(
+    vault: str, reel: IngestedReel, restored: RestoredReel, pool: Pool
+) -> tuple[list[StillToPaint], list[str]]:
+    """Every frame that is worth painting, the most useful first; and a line for each shot given up."""
+    count = Count(BOARD.stage(reel.reel.source, "stills", reel.reel.frame_count))
+    running = {}
+    for n, shot in enumerate(restored.shots, 1):
+        if not shot.in_colour:
+            megapixels = _frames(shot) * reel.megapixels
+            job = ChoiceJob(absolute(vault), reel.reel.reel_id, shot)
+            deadline_s = _DEADLINE_S + _DEADLINE_S_A_MEGAPIXEL * megapixels
+            running[n, shot] = pool.submit(job, megapixels, deadline_s, partial(count.tell, n))
+    total = sum(_frames(shot) for _, shot in running)
+    found: list[StillToPaint] = []
+    failed = []
+    try:
+        for (n, shot), future in running.items():
+            try:
+                worths: list[Worth] = future.result()
+            except JobFailed as error:
+                failed.append(f"shot {n} (frames {shot.span.start}-{shot.span.end - 1}): {error}")
+                continue
+            for worth in worths:
+                frame, adds = shot.span.start + worth.frame, worth.adds * _frames(shot) / total
+                found.append(StillToPaint(still_name(reel.reel, frame), n, frame, worth.reaches, adds))
+    finally:
+        pool.cancel(running.values())
+    return sorted(found, key=lambda still: (-still.adds, still.frame)), failed
+
+
+def _written(
     vault: Vault,
     reel: IngestedReel,
     restored: RestoredReel,
     folder: Path,
-    count: int | None,
-    progress: Progress,
+    chosen: Sequence[StillToPaint],
+    failed: Sequence[str],
 ) -> StillsToPaint:
-    grey = [(n, shot) for n, shot in enumerate(restored.shots, 1) if not shot.in_colour]
-    total = sum(_frames(shot) for _, shot in grey)
-    found: list[StillToPaint] = []
-    for n, shot in grey:
-        for worth in worth_colouring(_footage(vault, reel, shot), _MOST_A_SHOT):
-            frame = shot.span.start + worth.frame
-            adds = worth.adds * _frames(shot) / total
-            found.append(StillToPaint(still_name(reel.reel, frame), n, frame, worth.reaches, adds))
-        progress(shot.span.end)
-    chosen = sorted(found, key=lambda still: (-still.adds, still.frame))[:count]
     for still in chosen:
         path = folder / still.still
         if not path.exists():
@@ -122,18 +152,7 @@ def _of_reel(
             write_still(path, shown_grey(picture, reel.reel.video))
     own = tuple(n for n, shot in enumerate(restored.shots, 1) if shot.in_colour)
     reached = sum(still.adds for still in chosen)
-    return StillsToPaint(reel.reel.source, str(folder), tuple(chosen), reached, own)
-
-
-def _footage(vault: Vault, reel: IngestedReel, shot: RestoredShot) -> Footage:
-    video = reel.reel.video
-    return Footage(
-        lambda: (lightness(picture, reel.reel)[None] for picture in shot.pictures(vault)),
-        _frames(shot),
-        video.height,
-        video.width,
-        "grey",
-    )
+    return StillsToPaint(reel.reel.source, str(folder), tuple(chosen), reached, own, tuple(failed))
 
 
 def _frames(shot: RestoredShot) -> int:

@@ -85,7 +85,7 @@ def see_through(
     takes the place of a job that was given up, and why it was; None where nothing can, and the run fails.
     Raises StorageError, PoolError, JobFailed.
     """
-    count = _Count(progress)
+    count = Count(progress)
     outputs: dict[int, ShotOutput] = {}
     running: dict[Future[Any], tuple[int, J, ShotOutput]] = {}
 
@@ -184,7 +184,7 @@ def _give_up(vault: Vault, key: str, reason: str) -> None:
     vault.write(_failure_key(key), json.dumps({"reason": reason}).encode())
 
 
-class _Count:
+class Count:
     """Sums the frames done over shots that are worked on side by side."""
 
     def __init__(self, progress: Progress) -> None:

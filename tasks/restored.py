@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.colour.presence import has_colour
+from models.restorer import Footage
 from storage import delivery as names
 from storage.coloured import coloured_video, luma_codes, luma_signal, own_chroma
 from storage.delivery import picture_at, read_pictures
 from storage.errors import StorageError, VaultError
 from storage.pixels import Picture
 from storage.reel import Reel
+from storage.survey import Progress
 from storage.timeline import ShotSpan, read_cut_list
 from storage.vault import Vault
 from tasks.deliver import PAYLOAD
@@ -106,6 +108,20 @@ def restored_reel(vault: Vault, reel: IngestedReel, asked: str | None = None) ->
 def lightness(picture: Picture, reel: Reel) -> Float:
     """luma_HW in [0, 1], by the film's own range: what colourisers see of a restored picture."""
     return np.clip(luma_signal(luma_codes(picture), coloured_video(reel.video)), 0, 1)
+
+
+def footage_of(
+    vault: Vault, reel: IngestedReel, shot: RestoredShot, progress: Progress = lambda done: None
+) -> Footage:
+    """The shot as colourisers see it: grey, its lightness. progress: told of frames as they are read."""
+
+    def read() -> Iterator[NDArray[np.float32]]:
+        for number, picture in enumerate(shot.pictures(vault), 1):
+            yield lightness(picture, reel.reel)[None]
+            progress(number)
+
+    video, span = reel.reel.video, shot.span
+    return Footage(read, span.end - span.start, video.height, video.width, "grey")
 
 
 def _made_at(vault: Vault, key: str) -> str:

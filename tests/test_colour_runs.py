@@ -1,5 +1,6 @@
 """Colouring from the command line on real workers: killed and started again, it ends with the same bytes."""
 
+import csv
 import json
 import subprocess
 import sys
@@ -8,16 +9,18 @@ from fractions import Fraction
 from pathlib import Path
 
 import cv2
+import numpy as np
 import psutil
 import pytest
 
+from flows.cli import main
 from storage.colour_delivery import COLOUR, COLOUR_ACCESS, COLOUR_SUMS, COVERAGE, LUMA_SUMS
 from storage.fixity import sha256_file
 from storage.master import GREY8, Ffv1Writer
 from storage.pixels import Picture
 from storage.reel import VideoFacts
 from tests.film import Plan, make_film
-from tests.painting import coloured, paint, painted, restored
+from tests.painting import coloured, grey_still, paint, painted, restored
 
 _SHOTS, _SHOT_FRAMES = 4, 8
 _PATIENCE_S = 240
@@ -92,3 +95,30 @@ def test_a_killed_run_ends_with_the_bytes_of_an_undisturbed_one(tmp_path: Path) 
     for name in (COLOUR, COVERAGE, COLOUR_ACCESS, COLOUR_SUMS, LUMA_SUMS):
         assert sha256_file(data / name) == sha256_file(expected / name), name
     assert not list((killed / ".staging").iterdir()), "half-written work was left behind"
+
+
+def test_the_frames_worth_painting_are_written_grey_under_their_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = _film(tmp_path)
+    vault, reel = restored(tmp_path / "vault", source, [n * _SHOT_FRAMES for n in range(1, _SHOTS)])
+    output = tmp_path / "stills"
+    output.mkdir()
+    command = ["colour-stills", str(source), "--vault", vault.uri, "--output", str(output), "--workers", "1"]
+    assert main([*command, "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["reels"]
+    assert 0.5 < told["reached"] <= 1
+    assert {still["shot"] for still in told["stills"]} == {1, 2, 3, 4}
+    for still in told["stills"]:
+        written = cv2.imread(str(output / still["still"]), cv2.IMREAD_UNCHANGED)
+        assert np.array_equal(written, grey_still(vault, reel, still["frame"]))
+        assert (still["shot"] - 1) * _SHOT_FRAMES <= still["frame"] < still["shot"] * _SHOT_FRAMES
+    with (output / "stills.csv").open() as table:
+        assert [row["still"] for row in csv.DictReader(table)] == [each["still"] for each in told["stills"]]
+    adds = [still["adds"] for still in told["stills"]]
+    assert adds == sorted(adds, reverse=True)
+    best = output / told["stills"][0]["still"]
+    best.write_bytes(b"painted already")
+    assert main([*command, "--count", "1"]) == 0
+    assert best.read_bytes() == b"painted already"
+    assert f"1 still to paint in {output}" in capsys.readouterr().out
