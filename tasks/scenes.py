@@ -16,7 +16,8 @@ _NEAR_SHOTS = 12
 _LOOKED_AT = 5
 """Frames of a shot that are held against a still."""
 _ALIKE = 0.5
-"""Likeness of local contrast: under 0.4 between films and between moments a second apart (`fit`)."""
+"""Likeness of local contrast (`fit`): 0.03 between two films; from a moving car 0.57 after 6 frames, 0.46
+after 15."""
 _MOST_LENT = 2
 
 
