@@ -13,6 +13,7 @@ _ALL = (
     "degradation",
     "reader",
     "synthesis",
+    "colour",
 )
 
 

@@ -29,8 +29,8 @@ _FADE_STILL, _FADE_FRAME = 0.998, 0.99
 _STEADY = 0.5
 # What was filled in is trusted by this share of what it was filled from; at 0.5 wrong fillings lasted longer.
 _FILLED = 0.3
-# How firmly a like cell holds a free pixel, and how far it is believed: 0.1 did better than 0.01 where people move,
-# worse where the camera leaves what it saw.
+# How firmly a like cell holds a free pixel, and how far it is believed: 0.1 did better than 0.01 where people
+# move, worse where the camera leaves what it saw.
 _LIKE_TRUST, _LIKE_CONFIDENCE = 0.03, 0.3
 
 
