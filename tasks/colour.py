@@ -166,12 +166,7 @@ def colour_shot(
             "origin": job.origin,
             "colouriser": job.colouriser if job.origin == "stills" else None,
             "stills": [
-                {
-                    "frame": lent.still.frame,
-                    "name": lent.still.name,
-                    "borrowed": lent.shot.key != job.shot.key,
-                }
-                for lent in job.stills
+                {"frame": lent.still.frame, "borrowed": lent.shot.key != job.shot.key} for lent in job.stills
             ],
             "share_reached": reached / (job.frames * video.width * video.height),
             "mean_confidence": _mean(job.origin, confidence_sum, reached),

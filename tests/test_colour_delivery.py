@@ -254,6 +254,35 @@ def test_a_still_that_does_not_fit_is_refused_in_one_line_and_costs_no_other(
     assert "\n" not in line
 
 
+def test_a_still_of_another_tone_is_used_and_listed(reel: tuple[Vault, IngestedReel], tmp_path: Path) -> None:
+    path = paint(tmp_path / "stills", *reel, 3)
+    write_still(path, (painted(grey_still(*reel, 3)) * 0.5 + 120).astype(np.uint8))
+    made = coloured(*reel, tmp_path / "stills")
+    items = json.loads((made.data / REVIEW).read_bytes())
+    assert [(item["shot"], item["reason"]) for item in items] == [(1, "doubtful still"), (2, "no still")]
+    assert items[0]["detail"].startswith("reel_000003.png: its tone is ")
+
+
+def test_a_thing_that_changes_colour_over_a_cut_is_listed(tmp_path: Path) -> None:
+    """One set-up, cut in two, painted warm and cold in one half and the other way round in the next."""
+    video = VideoFacts(
+        "ffv1", "gray", 320, 240, Fraction(18), Fraction(1), 0, "progressive", True, 2, 2, 2, 2
+    )
+    plan = Plan(1, (16, 16), cameras=("static",), height=240, width=320)
+    with Ffv1Writer(tmp_path / "reel.mkv", video) as writer:
+        for frame in make_film(4, plan).frames:
+            writer.write(Picture((frame,), layout_of("gray")))
+    vault, reel = restored(tmp_path / "vault", tmp_path / "reel.mkv", [8])
+    paint(tmp_path / "stills", vault, reel, 3)
+    paint(tmp_path / "stills", vault, reel, 12)
+    same = json.loads((coloured(vault, reel, tmp_path / "stills").data / REVIEW).read_bytes())
+    assert same == []
+    other = painted(grey_still(vault, reel, 12))[..., ::-1]
+    write_still(tmp_path / "stills" / "reel_000012.png", other)
+    changed = json.loads((coloured(vault, reel, tmp_path / "stills").data / REVIEW).read_bytes())
+    assert {(item["shot"], item["reason"]) for item in changed} == {(2, "colour jump")}
+
+
 def test_two_stills_of_one_frame_and_stills_of_other_reels(
     reel: tuple[Vault, IngestedReel], tmp_path: Path
 ) -> None:
