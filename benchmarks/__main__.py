@@ -14,6 +14,7 @@ _ALL = (
     "reader",
     "synthesis",
     "colour",
+    "colouring",
 )
 
 
