@@ -1,5 +1,7 @@
 """The steps of colouring a reel, one Prefect task each."""
 
+from contextlib import suppress
+
 from storage.errors import StorageError
 from tasks import colour_deliver, colour_dispatch, restored, stills
 from tasks.colour import ColouringWorker
@@ -10,7 +12,7 @@ from tasks.ingest import IngestedReel
 from tasks.progress import BOARD
 from tasks.restored import RestoredReel
 from tasks.run import Run
-from tasks.steps import step
+from tasks.steps import publish_shots, step
 from tasks.stills import ReelStills
 from tasks.workforce import workers
 
@@ -59,7 +61,10 @@ def deliver_colour(
     tell = BOARD.stage(reel.reel.source, "deliver", reel.reel.frame_count)
     with run.ledger.timing("deliver colour", reel.reel):
         key = colour_deliver.deliver_colour(run.vault, reel, film, painted, coloured, run.request.title, tell)
-    return read_colour_outcome(run.vault, reel.reel.source, key)
+    outcome = read_colour_outcome(run.vault, reel.reel.source, key)
+    with suppress(Exception):  # the delivery stands, whether the UI shows it or not
+        publish_shots(key, outcome.shot_rows, f"Coloured shots of {outcome.source}")
+    return outcome
 
 
 def in_colour_already(reel: IngestedReel, film: RestoredReel) -> ColourOutcome:

@@ -4,7 +4,7 @@ Prefect runs, shows and retries them; it caches nothing, because the vault knows
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -117,11 +117,17 @@ def side_by_side(work: Callable[[Item], R], items: list[Item], at_once: int) -> 
         threads.shutdown(wait=False, cancel_futures=True)
 
 
+def publish_shots(key: str, shots: Iterable[Mapping[str, Any]], title: str) -> str:
+    """A delivery's shots as a table in Prefect's UI; returns what its artifacts' names begin with."""
+    slug = key.replace("/", "-").lower()
+    rows = [{k: v for k, v in shot.items() if k != "output"} for shot in shots]
+    create_table_artifact(rows, key=f"{slug}-shots", description=title)
+    return slug
+
+
 def _publish(vault: Vault, key: str, outcome: ReelOutcome) -> None:
     """The delivery in Prefect's UI: a table of its shots, and a page with stills of the most changed ones."""
-    slug = key.replace("/", "-").lower()
-    rows = [{k: v for k, v in shot.items() if k != "output"} for shot in outcome.shot_rows]
-    create_table_artifact(rows, key=f"{slug}-shots", description=f"Shots of {outcome.source}")
+    slug = publish_shots(key, outcome.shot_rows, f"Shots of {outcome.source}")
     place = vault.url(f"{key}/{PAYLOAD}/{names.REPORT}")
     most = sorted(outcome.shot_rows, key=lambda shot: -shot["share_touched"])[:_STILLS]
     stills = "\n\n".join(
