@@ -57,9 +57,11 @@ def _stills(options: argparse.Namespace) -> int:
         print(json.dumps({"reels": [asdict(each) for each in written]}, indent=2))
     else:
         for each in written:
-            print(each.sentence())
+            print(each.sentence(), file=sys.stderr if each.failure else sys.stdout)
             for error in each.errors:
                 print(f"  {error}", file=sys.stderr)
+    if any(each.failure for each in written):
+        return _FAILED
     return _WITH_FAILURES if any(each.errors for each in written) else _DONE
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from models.colour.choice import Worth
 from storage.coloured import shown_grey
+from storage.errors import StorageError
 from storage.filesystem import absolute, is_local, write_atomically
 from storage.painting import write_still
 from storage.vault import Vault
@@ -48,14 +49,18 @@ class StillsToPaint:
 
     source: str
     folder: str
-    stills: tuple[StillToPaint, ...]
-    reached: float
+    stills: tuple[StillToPaint, ...] = ()
+    reached: float = 0.0
     """Share of the reel's pixels, shots in colour of their own left out, that they reach all together."""
-    own_colour_shots: tuple[int, ...]
+    own_colour_shots: tuple[int, ...] = ()
     errors: tuple[str, ...] = ()
     """A line for each shot that could not be looked through."""
+    failure: str = ""
+    """Why there is nothing else, where the reel cannot be used."""
 
     def sentence(self) -> str:
+        if self.failure:
+            return f"{self.source}: {self.failure.removeprefix(f'{self.source}: ')}"
         if not self.stills and not self.errors:
             return f"{self.source}: has colour of its own and keeps it; there is nothing to paint"
         stills = "1 still" if len(self.stills) == 1 else f"{len(self.stills)} stills"
@@ -80,7 +85,7 @@ def write_stills(
     """The stills of each reel, most useful first, as PNG in `output`, with a list of them.
 
     pool: of ChoosingWorker. count: at most so many for each reel; all that are worth it if None. An image
-    that is there already may be painted and stays as it is. Raises RequestError, StorageError, PoolError.
+    that is there already may be painted and stays as it is. Raises RequestError, PoolError, VaultError.
     """
     if not is_local(output):
         raise RequestError(f"--output {output}: name a directory on this machine")
@@ -92,11 +97,15 @@ def write_stills(
     folder = Path(absolute(output))
     written = []
     for source in reels:
-        reel = ingest(Vault(vault), source, None, BOARD.stage(source, "ingest"))
-        restored = restored_reel(Vault(vault), reel, delivery)
-        found, failed = _worth(vault, reel, restored, pool)
-        written.append(_written(Vault(vault), reel, restored, folder, found[:count], failed))
-        BOARD.close(source)
+        try:
+            reel = ingest(Vault(vault), source, None, BOARD.stage(source, "ingest"))
+            restored = restored_reel(Vault(vault), reel, delivery)
+            found, failed = _worth(vault, reel, restored, pool)
+            written.append(_written(Vault(vault), reel, restored, folder, found[:count], failed))
+        except StorageError as error:  # it costs this reel alone
+            written.append(StillsToPaint(source, str(folder), failure=str(error)))
+        finally:
+            BOARD.close(source)
     rows = [asdict(still) for each in written for still in each.stills]
     if rows:
         text = io.StringIO()

@@ -31,13 +31,13 @@ def _quiet_prefect(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.Tem
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path_factory.getbasetemp() / "prefect"))
 
 
-def _film(root: Path) -> Path:
+def _film(root: Path, seed: int = 5) -> Path:
     video = VideoFacts(
         "ffv1", "gray", 320, 240, Fraction(18), Fraction(1), 0, "progressive", True, 2, 2, 2, 2
     )
     plan = Plan(_SHOTS, (_SHOT_FRAMES, _SHOT_FRAMES), cut_ins=0, height=240, width=320)
     with Ffv1Writer(root / "reel.mkv", video) as writer:
-        for frame in make_film(5, plan).frames:
+        for frame in make_film(seed, plan).frames:
             writer.write(Picture((frame,), GREY8))
     return root / "reel.mkv"
 
@@ -119,6 +119,10 @@ def test_the_frames_worth_painting_are_written_grey_under_their_names(
     assert adds == sorted(adds, reverse=True)
     best = output / told["stills"][0]["still"]
     best.write_bytes(b"painted already")
-    assert main([*command, "--count", "1"]) == 0
+    (tmp_path / "other").mkdir()
+    other = _film(tmp_path / "other", seed=6)
+    assert main([*command, str(other), "--count", "1"]) == 1
     assert best.read_bytes() == b"painted already"
-    assert f"1 still to paint in {output}" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert f"1 still to paint in {output}" in out
+    assert f"{other}: not restored yet" in err
