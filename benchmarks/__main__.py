@@ -13,6 +13,8 @@ _ALL = (
     "degradation",
     "reader",
     "synthesis",
+    "colour",
+    "colouring",
 )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from flows import corpus_commands, model_commands, restore_commands
+from flows import colour_commands, corpus_commands, model_commands, restore_commands
 from flows.commands import FAILED, USAGE
 
 # Read by Prefect when it is imported: the terminal is ours, telemetry is off.
@@ -89,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     restore_commands.add_commands(command)
+    colour_commands.add_commands(command)
     corpus = commands.add_parser("corpus", help="clean films made old").add_subparsers(required=True)
     corpus_commands.add_commands(command, corpus, common)
     model_commands.add_commands(command)

@@ -6,8 +6,8 @@ from typing import Literal
 from prefect import flow
 
 from flows.restore_reel import restore_reel
-from tasks.archive import ReelsFailed, prepare, settle
-from tasks.outcome import ReelOutcome
+from tasks.archive import all_whole, prepare, settle
+from tasks.outcome import ReelOutcome, failed_outcome
 from tasks.request import RestoreRequest
 from tasks.steps import side_by_side
 from tasks.workforce import workers
@@ -48,7 +48,7 @@ def restore_archive(
     )
     run, reels = prepare(request, sources)
     with run, workers(worker_count, request.gpus_each):
-        outcomes = side_by_side(lambda source: settle(restore_reel, run, source), reels, reels_at_once)
-    if any(outcome.status != "delivered" for outcome in outcomes):
-        raise ReelsFailed(outcomes)
-    return outcomes
+        outcomes = side_by_side(
+            lambda source: settle(restore_reel, run, source, failed_outcome), reels, reels_at_once
+        )
+    return all_whole(outcomes)

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -103,7 +102,6 @@ def _restored(options: argparse.Namespace) -> list["ReelOutcome"]:
     from tasks.workforce import workers
 
     request = _request(options)
-    signal.signal(signal.SIGTERM, _interrupt)
     with (
         at_work(options.debug, options.json),
         workers(options.workers, request.gpus_each),
@@ -129,10 +127,6 @@ def _restored(options: argparse.Namespace) -> list["ReelOutcome"]:
         except ReelsFailed as failed:
             outcomes = failed.outcomes
     return outcomes
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _plan(options: argparse.Namespace) -> int:

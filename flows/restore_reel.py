@@ -3,12 +3,13 @@
 from prefect import flow
 
 from tasks.outcome import ReelOutcome
+from tasks.request import RestoreRequest
 from tasks.run import Run
 from tasks.steps import deliver_reel, find_shots, ingest_reel, read_mask, restore_shots
 
 
 @flow(name="restore-reel", flow_run_name="{source}", persist_result=False, validate_parameters=False)
-def restore_reel(run: Run, source: str) -> ReelOutcome:
+def restore_reel(run: Run[RestoreRequest], source: str) -> ReelOutcome:
     """Raises StorageError, PoolError or JobFailed where nothing can be delivered."""
     reel = ingest_reel(run, source)
     mask = read_mask(run, reel)

@@ -5,6 +5,7 @@ log, and what is ours goes to the terminal.
 """
 
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -34,7 +35,8 @@ _NAME_WIDTH = 36
 @contextmanager
 def at_work(debug: bool = False, as_json: bool = False) -> Iterator[None]:
     """A command's terminal while its engines work: bars where a person looks on, the engines' own words in
-    their log unless all is to be seen."""
+    their log unless all is to be seen; asked to end, it ends as by Ctrl-C."""
+    signal.signal(signal.SIGTERM, _interrupt)
     with (
         nullcontext() if debug else engines_to_log(),
         show_progress(quiet=as_json or not sys.stderr.isatty()),
@@ -76,6 +78,10 @@ def engines_to_log() -> Iterator[None]:
         ours.close()
         os.close(log)
         os.close(terminal)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _columns() -> tuple[ProgressColumn, ...]:

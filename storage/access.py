@@ -1,10 +1,10 @@
 """The access copy: H.264 in MP4 with sound, for looking at. The only place where 8 bits are enough."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import av
@@ -33,13 +33,17 @@ _COPIED_SOUND = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})
 _AAC_BITS = 192_000
 _AAC_CHANNELS = 8
 _BT709, _BT601 = 1, 6
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 class AccessWriter:
-    """Encodes a reel's restored pictures; on a good exit the sound is added and the file is complete."""
+    """Encodes a reel's pictures; on a good exit the sound is added and the file is complete."""
 
-    def __init__(self, path: Path, reel: Reel, rows: Sequence[FrameRow]) -> None:
-        self._path, self._reel = path, reel
+    def __init__(
+        self, path: Path, reel: Reel, rows: Sequence[FrameRow], labels: Mapping[str, str] = _NO_LABELS
+    ) -> None:
+        """labels: tags of the film, such as `title`; a key that MP4 has no place for is dropped."""
+        self._path, self._reel, self._labels = path, reel, labels
         self._times_ms = times_ms(reel, rows)
         self._silent = path.with_name(f"{path.stem}-silent{path.suffix}")
         self._container = av.open(str(self._silent), "w", format="mp4", options={"fflags": "+bitexact"})
@@ -75,7 +79,7 @@ class AccessWriter:
             self._container.mux(self._stream.encode(None))
         self._container.close()
         if kind is None:
-            _add_sound(self._silent, self._path, self._reel)
+            _add_sound(self._silent, self._path, self._reel, self._labels)
         with suppress(OSError):
             self._silent.unlink()
 
@@ -99,9 +103,10 @@ def _h264_stream(container: Any, reel: Reel) -> Any:
     return stream
 
 
-def _add_sound(silent: Path, path: Path, reel: Reel) -> None:
+def _add_sound(silent: Path, path: Path, reel: Reel, labels: Mapping[str, str]) -> None:
     options = {"fflags": "+bitexact", "movflags": "+faststart"}
     with av.open(str(silent)) as pictures, av.open(str(path), "w", format="mp4", options=options) as target:
+        target.metadata.update(labels)
         theirs = pictures.streams.video[0]
         film = target.add_stream_from_template(theirs)
         if reel.video.rotation:

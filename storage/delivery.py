@@ -14,6 +14,7 @@ Master, mask and originals together hold the source, bit for bit: `DeliveredFram
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ class DeliveredFrame:
 
 def read_delivery(folder: Path) -> Iterator[DeliveredFrame]:
     """The delivery's frames in order. Raises VaultError where its films are damaged or differ in length."""
-    films = [_pictures(folder / name) for name in (MASTER, MASK, ORIGINALS)]
+    films = [read_pictures(folder / name) for name in (MASTER, MASK, ORIGINALS)]
     frame = 0
     while True:
         master, mask, originals = (next(film, None) for film in films)
@@ -67,15 +68,16 @@ def read_delivery(folder: Path) -> Iterator[DeliveredFrame]:
             raise VaultError(
                 f"{folder}: {MASTER}, {MASK} and {ORIGINALS} differ in length after frame {frame}"
             )
-        yield DeliveredFrame(frame, master[0], master[1], _grey8(mask[1]), originals[1])
+        yield DeliveredFrame(frame, master[0], master[1], grey8(mask[1]), originals[1])
         frame += 1
 
 
-def _grey8(mask: Picture) -> NDArray[np.uint8]:
+def grey8(mask: Picture) -> NDArray[np.uint8]:
     return mask.planes[0].astype(np.uint8, copy=False)
 
 
-def _pictures(path: Path) -> Iterator[tuple[int, Picture]]:
+def read_pictures(path: Path) -> Iterator[tuple[int, Picture]]:
+    """(time in ms, picture) of every frame of a film of ours. Raises VaultError where it is damaged."""
     unpacker = Unpacker()
     shown: av.VideoFrame | None = None
     with open_film(str(path)) as container:
@@ -91,3 +93,21 @@ def _pictures(path: Path) -> Iterator[tuple[int, Picture]]:
             yield int(time), picture
         if decoder.errors:
             raise VaultError(f"{path}: damaged ({decoder.errors[0]})")
+
+
+def picture_at(path: Path, number: int, rate: Fraction) -> Picture:
+    """One picture of a shot's film, which begins at 0 and has even times, found without reading all before.
+
+    number: from 0. Raises VaultError where it is not there or the film is damaged.
+    """
+    with open_film(str(path)) as container:
+        decoder = Decoder(container)
+        base = Fraction(decoder.stream.time_base or 0)
+        decoder.seek(int(number / rate / base))
+        for decoded in decoder.frames():
+            at = round((decoded.pts or 0) * base * rate)
+            if at >= number:
+                if at > number or decoded.corrupt or decoder.errors:
+                    break
+                return Unpacker().picture(decoded.frame)
+    raise VaultError(f"{path}: frame {number} of it cannot be read")

@@ -197,7 +197,7 @@ def floats(picture: Picture) -> NDArray[np.float32]:
     colour = picture.planes[: layout.colour_planes]
     if layout.colour == "rgb":
         colour = tuple(colour[i] for i in _RGB_FROM_GBR)
-    full = [_enlarge(plane, picture.height, picture.width, layout) for plane in colour]
+    full = [full_size(plane, picture.height, picture.width, layout) for plane in colour]
     return np.stack(full).astype(np.float32) / np.float32(layout.peak)
 
 
@@ -253,7 +253,7 @@ def differs(one: Picture, two: Picture) -> NDArray[np.bool_]:
     """mask_HW of the pixels in which any plane differs; chroma counts for all the pixels it covers."""
     found = np.zeros(one.planes[0].shape, bool)
     for mine, theirs in zip(one.planes, two.planes, strict=True):
-        found |= _enlarge(mine != theirs, one.height, one.width, one.layout)
+        found |= full_size(mine != theirs, one.height, one.width, one.layout)
     return found
 
 
@@ -303,7 +303,8 @@ def _view(frame: av.VideoFrame, index: int, layout: PixelLayout) -> Plane:
     return flat.reshape(-1, plane.line_size // flat.itemsize)
 
 
-def _enlarge(plane: NDArray[Any], height: int, width: int, layout: PixelLayout) -> NDArray[Any]:
+def full_size(plane: NDArray[Any], height: int, width: int, layout: PixelLayout) -> NDArray[Any]:
+    """A plane at the picture's size, chroma repeated."""
     if plane.shape == (height, width):
         return plane
     return plane.repeat(layout.chroma_height, 0).repeat(layout.chroma_width, 1)[:height, :width]

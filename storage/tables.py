@@ -73,6 +73,18 @@ CHANGES = _schema(
         _required("parameters", pa.string()),
     ],
 )
+COVERAGE = _schema(
+    "coverage",
+    1,
+    [
+        _required("frame", pa.int64()),
+        _required("shot_start", pa.int64()),
+        _required("origin", pa.string()),
+        _required("share_reached", pa.float32()),
+        _required("mean_confidence", pa.float32()),
+        pa.field("still", pa.int64()),
+    ],
+)
 LEDGER = _schema(
     "ledger",
     1,

@@ -6,7 +6,9 @@ rename, elsewhere by uploading its files with the record last. What has its reco
     reels/<reel_id>/reel.json frames.parquet shots-<digest>.parquet
     reels/<reel_id>/looks/<digest>/    looks.mkv, what detection looks at
     reels/<reel_id>/shots/<digest>/    restored.mkv mask.mkv originals.mkv changes.parquet shot.json
-    reels/<reel_id>/deliver/<digest>/  a BagIt bag; delivery.json in its data/
+    reels/<reel_id>/stills/            painted stills, by their digest
+    reels/<reel_id>/colour/<digest>/   colour.mkv coverage.mkv coverage.parquet shot.json
+    reels/<reel_id>/deliver/<digest>/  a BagIt bag; delivery.json or colour.json in its data/
     corpora/<name>/<digest>/           shard-*.parquet, each with its record; manifest.parquet, corpus.json
     ledger/<run_id>.parquet            frames, seconds and device a stage
     review.json                        the reviewer's decisions

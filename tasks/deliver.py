@@ -109,11 +109,11 @@ def _make(
     if mask:
         items += mask_items(reel.reel, records)
     summary = _summary(reel, shots, records, items, mode, restorer, mask)
-    _write_json(folder / names.REVIEW, [asdict(item) for item in items])
-    _write_json(folder / names.SUMMARY, summary)
-    _write_json(folder / names.EVENTS, _events(reel.reel, summary, started))
+    write_json(folder / names.REVIEW, [asdict(item) for item in items])
+    write_json(folder / names.SUMMARY, summary)
+    write_json(folder / names.EVENTS, _events(reel.reel, summary, started))
     (folder / names.REPORT).write_text(report_html(reel.reel, summary, items), encoding="utf-8")
-    write_bag(bag, _bag_info(reel.reel))
+    write_bag(bag, bag_info(reel.reel))
 
 
 def _join(vault: Vault, folder: Path, reel: IngestedReel, shots: Sequence[ShotOutput]) -> None:
@@ -131,23 +131,27 @@ def _write_records(
     vault: Vault, folder: Path, reel: IngestedReel, shots: Sequence[ShotOutput]
 ) -> Counter[int]:
     """All that is no film; returns how many pixels were repaired in each frame."""
-    facts = timeline_reel(reel.reel)
-    spans = [shot.span for shot in shots]
     touched: Counter[int] = Counter()
     with TableWriter(folder / names.CHANGES, CHANGES) as changes:
         for shot in shots:
             for row in read_rows(vault.path(f"{shot.key}/{names.CHANGES}"), CHANGES):
                 changes.write([row])
                 touched[row["frame"]] += row["pixels"] if row["region"] else 0
+    write_facts(folder, reel, [shot.span for shot in shots])
+    video = reel.reel.video
+    size_bytes = video.layout.frame_bytes(video.width, video.height)
+    write_sums(folder / names.SOURCE_SUMS, reel.reel, [FrameSum(size_bytes, row.md5) for row in reel.rows])
+    return touched
+
+
+def write_facts(folder: Path, reel: IngestedReel, spans: Sequence[ShotSpan]) -> None:
+    """The reel's record and frame index, and its shots."""
+    facts = timeline_reel(reel.reel)
     (folder / names.REEL).write_bytes(reel_to_json(reel.reel))
     (folder / names.FRAMES).write_bytes(to_parquet((asdict(row) for row in reel.rows), FRAMES))
     (folder / "shots.otio").write_text(otio_text(spans, facts))
     (folder / "shots.edl").write_text(edl_text(spans, facts))
     (folder / "shots.csv").write_text(csv_text(spans, facts))
-    video = reel.reel.video
-    size_bytes = video.layout.frame_bytes(video.width, video.height)
-    _write_sums(folder / names.SOURCE_SUMS, reel.reel, [FrameSum(size_bytes, row.md5) for row in reel.rows])
-    return touched
 
 
 def _prove(
@@ -169,10 +173,10 @@ def _prove(
             raise DeliveryRefused(
                 f"{reel.reel.name}: not delivered, it would break the laws: {'; '.join(problems[:3])}"
             )
-    _write_sums(folder / names.MASTER_SUMS, reel.reel, sums)
+    write_sums(folder / names.MASTER_SUMS, reel.reel, sums)
 
 
-def _write_sums(path: Path, reel: Reel, sums: list[FrameSum]) -> None:
+def write_sums(path: Path, reel: Reel, sums: list[FrameSum]) -> None:
     video = reel.video
     write_framemd5(
         path, sums, rate=video.rate, width=video.width, height=video.height, sample_aspect=video.sample_aspect
@@ -233,44 +237,49 @@ def _summary(
 
 
 def _events(reel: Reel, summary: dict[str, Any], started: datetime) -> dict[str, Any]:
-    """What happened, in PREMIS's terms: objects, events, agents."""
-
-    def event(kind: str, detail: str, outcome: str) -> dict[str, Any]:
-        return {
-            "eventIdentifier": f"{reel.reel_id}-{kind.replace(' ', '-')}",
-            "eventType": kind,
-            "eventDateTime": started.isoformat(timespec="seconds"),
-            "eventDetail": detail,
-            "eventOutcome": outcome,
-            "linkingAgentIdentifier": "Answerprint",
-            "linkingObjectIdentifier": [reel.sha256, names.MASTER],
-        }
-
     failed = summary["failed_shots"]
+    steps = [
+        (
+            "ingestion",
+            f"{reel.frame_count} frames indexed",
+            f"{reel.damaged_frames} damaged in the source",
+        ),
+        (
+            "modification",
+            f"restored by {summary['restorer']} in {summary['mode']} mode{_by_mask(summary)}; "
+            f"see {names.CHANGES}",
+            f"{len(failed)} shots left as they were" if failed else "every shot done",
+        ),
+        ("validation", "frames, sound, tags, mask and replaced pixels checked against the source", "passed"),
+    ]
+    return events_of(reel, names.MASTER, "derived from the original by restoration", steps, started)
+
+
+def events_of(
+    reel: Reel, film: str, relationship: str, steps: Sequence[tuple[str, str, str]], started: datetime
+) -> dict[str, Any]:
+    """What happened, in PREMIS's terms: objects, events, agents.
+
+    film: the delivery's own. steps: kind, detail and outcome of what followed the check of the source.
+    """
+    checked = ("fixity check", "sha256 of the source, at ingest and before delivery", "unchanged")
     return {
         "objects": [
             {"objectIdentifier": reel.sha256, "originalName": reel.name, "size": reel.size_bytes},
-            {"objectIdentifier": names.MASTER, "relationship": "derived from the original by restoration"},
+            {"objectIdentifier": film, "relationship": relationship},
         ],
         "agents": [{"agentIdentifier": "Answerprint", "agentType": "software"}],
         "events": [
-            event("fixity check", "sha256 of the source, at ingest and before delivery", "unchanged"),
-            event(
-                "ingestion",
-                f"{reel.frame_count} frames indexed",
-                f"{reel.damaged_frames} damaged in the source",
-            ),
-            event(
-                "modification",
-                f"restored by {summary['restorer']} in {summary['mode']} mode{_by_mask(summary)}; "
-                f"see {names.CHANGES}",
-                f"{len(failed)} shots left as they were" if failed else "every shot done",
-            ),
-            event(
-                "validation",
-                "frames, sound, tags, mask and replaced pixels checked against the source",
-                "passed",
-            ),
+            {
+                "eventIdentifier": f"{reel.reel_id}-{kind.replace(' ', '-')}",
+                "eventType": kind,
+                "eventDateTime": started.isoformat(timespec="seconds"),
+                "eventDetail": detail,
+                "eventOutcome": outcome,
+                "linkingAgentIdentifier": "Answerprint",
+                "linkingObjectIdentifier": [reel.sha256, film],
+            }
+            for kind, detail, outcome in (checked, *steps)
         ],
     }
 
@@ -280,14 +289,16 @@ def _by_mask(summary: dict[str, Any]) -> str:
     return f", mask of sha256 {mask['sha256']} ({mask['use']})" if mask else ""
 
 
-def _bag_info(reel: Reel) -> dict[str, str]:
+def bag_info(
+    reel: Reel, description: str = "Restored film with its change log and replaced pixels"
+) -> dict[str, str]:
     return {
         "Bag-Software-Agent": "Answerprint",
-        "External-Description": "Restored film with its change log and replaced pixels",
+        "External-Description": description,
         "External-Identifier": reel.reel_id,
         "Source-SHA256": reel.sha256,
     }
 
 
-def _write_json(path: Path, data: Any) -> None:
+def write_json(path: Path, data: Any) -> None:
     path.write_text(json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")

@@ -2,10 +2,10 @@
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, as_completed
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from models.catalogue import has_weights, load_restorer
 from storage.survey import Progress
@@ -25,6 +25,16 @@ from tasks.review import decided
 _DEADLINE_S, _DEADLINE_S_A_MEGAPIXEL, _DEADLINE_S_A_MEGAPIXEL_OF_NETWORK = 600, 60, 600
 
 
+class Job(Protocol):
+    """A shot's work for a worker."""
+
+    @property
+    def frames(self) -> int: ...
+
+
+J = TypeVar("J", bound=Job)
+
+
 def restore_shots(
     vault: Vault,
     reel: IngestedReel,
@@ -40,26 +50,56 @@ def restore_shots(
     A shot that is given up is delivered as the source has it, and stays given up until `retry_failed`.
     Raises StorageError where the source or the vault fails, PoolError, JobFailed where not even that works.
     """
-    count = _Count(progress)
-    outputs: dict[int, ShotOutput] = {}
-    running: dict[Future[Any], tuple[int, ShotJob, ShotOutput]] = {}
+    a_megapixel_s = _DEADLINE_S_A_MEGAPIXEL
+    if has_weights(request.restorer):
+        a_megapixel_s = _DEADLINE_S_A_MEGAPIXEL_OF_NETWORK
 
-    def send(n: int, job: ShotJob, output: ShotOutput) -> None:
+    def as_the_source_has_it(job: ShotJob, output: ShotOutput, why: str) -> tuple[ShotJob, ShotOutput] | None:
+        return None if job.restorer == "none" else _as_the_source_has_it(reel, job, output, failure=why)
+
+    def done(job: ShotJob, outcome: ShotOutcome) -> None:
+        ledger.add("restore", reel.reel, job.frames, outcome.seconds, outcome.device, job.restorer)
+
+    def deadline_s(job: ShotJob) -> float:
+        # A stream without timestamps is decoded from its first frame for every shot.
+        run_up = 0 if reel.rows[0].pts is not None else job.start
+        return _DEADLINE_S + a_megapixel_s * (job.frames + run_up) * reel.megapixels
+
+    planned = _plan(vault, reel, spans, request, mask)
+    return see_through(vault, reel, planned, pool, progress, deadline_s, done, as_the_source_has_it)
+
+
+def see_through(
+    vault: Vault,
+    reel: IngestedReel,
+    planned: Sequence[tuple[J, ShotOutput]],
+    pool: Pool,
+    progress: Progress,
+    deadline_s: Callable[[J], float],
+    done: Callable[[J, ShotOutcome], None],
+    instead: Callable[[J, ShotOutput, str], tuple[J, ShotOutput] | None],
+) -> list[ShotOutput]:
+    """Every job's output, in order, by the pool; what the vault holds already is not done again.
+
+    deadline_s: when a job's worker is taken to hang. done: told of each job that was worked on. instead: what
+    takes the place of a job that was given up, and why it was; None where nothing can, and the run fails.
+    Raises StorageError, PoolError, JobFailed.
+    """
+    count = Count(progress)
+    outputs: dict[int, ShotOutput] = {}
+    running: dict[Future[Any], tuple[int, J, ShotOutput]] = {}
+
+    def send(n: int, job: J, output: ShotOutput) -> None:
         if vault.exists(f"{output.key}/{RECORD}"):
             outputs[n] = output
             count.tell(n, job.frames)
             return
         megapixels = job.frames * reel.megapixels
-        # A stream without timestamps is decoded from its first frame for every shot.
-        run_up = 0.0 if reel.rows[0].pts is not None else job.start * reel.megapixels
-        a_megapixel_s = _DEADLINE_S_A_MEGAPIXEL
-        if has_weights(job.restorer):
-            a_megapixel_s = _DEADLINE_S_A_MEGAPIXEL_OF_NETWORK
-        deadline_s = _DEADLINE_S + a_megapixel_s * (megapixels + run_up)
-        running[pool.submit(job, megapixels, deadline_s, lambda done: count.tell(n, done))] = n, job, output
+        future = pool.submit(job, megapixels, deadline_s(job), lambda done: count.tell(n, done))
+        running[future] = n, job, output
 
     try:
-        for n, (job, output) in enumerate(_plan(vault, reel, spans, request, mask)):
+        for n, (job, output) in enumerate(planned):
             send(n, job, output)
         while running:
             future = next(as_completed(running))
@@ -67,17 +107,18 @@ def restore_shots(
             try:
                 outcome: ShotOutcome = future.result()
             except JobFailed as error:
-                if job.restorer == "none":
+                other = instead(job, output, str(error))
+                if other is None:
                     raise
                 _give_up(vault, output.key, str(error))
-                send(n, *_as_the_source_has_it(reel, job, output, failure=str(error)))
+                send(n, *other)
             else:
                 outputs[n] = output
                 count.tell(n, job.frames)
-                ledger.add("restore", reel.reel, job.frames, outcome.seconds, outcome.device, job.restorer)
+                done(job, outcome)
     finally:
         pool.cancel(running)
-    return [outputs[n] for n in range(len(spans))]
+    return [outputs[n] for n in range(len(planned))]
 
 
 def plan_shots(
@@ -107,12 +148,11 @@ def _plan(
         job = replace(job, mask=mask.order if mask else None, use=request.use)
         job = replace(job, key=shot_key(reel, job, card, mask))
         output = ShotOutput(span, job.key, decision=decisions.get((span.start, span.end)))
-        gave_up = _failure_key(job.key)
+        gave_up = None if request.retry_failed else why_given_up(vault, job.key)
         if output.decision == "revert":
             planned.append(_as_the_source_has_it(reel, job, output))
-        elif not request.retry_failed and vault.exists(gave_up) and not vault.exists(f"{job.key}/{RECORD}"):
-            reason = json.loads(vault.read(gave_up))["reason"]
-            planned.append(_as_the_source_has_it(reel, job, output, failure=reason))
+        elif gave_up is not None:
+            planned.append(_as_the_source_has_it(reel, job, output, failure=gave_up))
         else:
             planned.append((job, output))
     return planned
@@ -126,15 +166,25 @@ def _as_the_source_has_it(
     return plain, replace(output, key=plain.key, failure=failure)
 
 
+def why_given_up(vault: Vault, key: str) -> str | None:
+    """Why an earlier run gave the output up that is to stand under this key; None where it did not."""
+    gave_up = _failure_key(key)
+    if vault.exists(f"{key}/{RECORD}") or not vault.exists(gave_up):
+        return None
+    return str(json.loads(vault.read(gave_up))["reason"])
+
+
 def _failure_key(key: str) -> str:
-    return f"{key.replace('/shots/', '/failures/')}.json"
+    """`reels/<reel_id>/failures/<digest>.json` for an output of whichever kind."""
+    reel, _, digest = key.rsplit("/", 2)
+    return f"{reel}/failures/{digest}.json"
 
 
 def _give_up(vault: Vault, key: str, reason: str) -> None:
     vault.write(_failure_key(key), json.dumps({"reason": reason}).encode())
 
 
-class _Count:
+class Count:
     """Sums the frames done over shots that are worked on side by side."""
 
     def __init__(self, progress: Progress) -> None:

@@ -59,7 +59,7 @@ def _findings(folder: Path) -> Iterator[str | Seen]:
         if len(rows) != reel.frame_count:
             yield f"{FRAMES}: holds {len(rows)} frames, the source {reel.frame_count}"
             return
-        yield from _carried(folder, reel, rows)
+        yield from carried(folder / MASTER, reel, rows)
         yield from _frames(folder, reel, rows)
     except BROKEN as error:
         yield broken(error)
@@ -71,10 +71,10 @@ def broken(error: Exception) -> str:
     return line if isinstance(error, StorageError | OSError) else f"broken: {type(error).__name__} {line}"
 
 
-def _carried(folder: Path, reel: Reel, rows: list[FrameRow]) -> Iterator[str]:
-    """Law 2, what travels beside the pictures."""
-    master = probe(str(folder / MASTER))
-    for name in (
+def carried(path: Path, reel: Reel, rows: Sequence[FrameRow]) -> Iterator[str]:
+    """Law 2, what travels beside the pictures: what is wrong with the film that was made of the reel."""
+    name, made = path.name, probe(str(path))
+    for fact in (
         "width",
         "height",
         "sample_aspect",
@@ -86,30 +86,30 @@ def _carried(folder: Path, reel: Reel, rows: list[FrameRow]) -> Iterator[str]:
         "transfer",
         "layout",
     ):
-        theirs, ours = getattr(reel.video, name), getattr(master.video, name)
+        theirs, ours = getattr(reel.video, fact), getattr(made.video, fact)
         if theirs != ours:
-            yield f"{MASTER}: {name} is {ours}, the source's is {theirs}"
-    if abs(master.video.rate / reel.video.rate - 1) > _RATE_TOLERANCE:
-        yield f"{MASTER}: rate is {master.video.rate}, the source's is {reel.video.rate}"
-    for n, (theirs, ours) in enumerate(zip_longest(reel.audio, master.audio), 1):
+            yield f"{name}: {fact} is {ours}, the source's is {theirs}"
+    if abs(made.video.rate / reel.video.rate - 1) > _RATE_TOLERANCE:
+        yield f"{name}: rate is {made.video.rate}, the source's is {reel.video.rate}"
+    for n, (theirs, ours) in enumerate(zip_longest(reel.audio, made.audio), 1):
         if theirs is None or ours is None:
-            yield f"{MASTER}: holds {len(master.audio)} streams of sound, the source {len(reel.audio)}"
+            yield f"{name}: holds {len(made.audio)} streams of sound, the source {len(reel.audio)}"
             break
         if (theirs.codec, theirs.packets, theirs.md5) != (ours.codec, ours.packets, ours.md5):
-            yield f"{MASTER}: the packets of sound stream {n} are not the source's"
-    if reel.timecode != master.timecode:
-        yield f"{MASTER}: timecode is {master.timecode}, the source's is {reel.timecode}"
-    expected, _ = as_delivered(reel, rows, folder / MASTER)
-    if _marks(expected.chapters) != _marks(master.chapters):
-        yield f"{MASTER}: its {len(master.chapters)} chapters are not the source's {len(reel.chapters)}"
+            yield f"{name}: the packets of sound stream {n} are not the source's"
+    if reel.timecode != made.timecode:
+        yield f"{name}: timecode is {made.timecode}, the source's is {reel.timecode}"
+    expected, _ = as_delivered(reel, rows, path)
+    if _marks(expected.chapters) != _marks(made.chapters):
+        yield f"{name}: its {len(made.chapters)} chapters are not the source's {len(reel.chapters)}"
     for whose, theirs_tags, ours_tags in (
-        ("metadata", reel.metadata, master.metadata),
-        ("metadata of the picture", reel.video_metadata, master.video_metadata),
+        ("metadata", reel.metadata, made.metadata),
+        ("metadata of the picture", reel.video_metadata, made.video_metadata),
     ):
         kept = {key.lower(): value for key, value in ours_tags.items()}
         lost = [key for key, value in theirs_tags.items() if kept.get(key.lower()) != value]
         if lost:
-            yield f"{MASTER}: {whose} lost: {', '.join(sorted(lost))}"
+            yield f"{name}: {whose} lost: {', '.join(sorted(lost))}"
 
 
 def _marks(chapters: Sequence[Chapter]) -> list[tuple[int, int, str]]:

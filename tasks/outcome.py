@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from storage import delivery as names
+from storage.colour_delivery import COLOUR_SUMMARY
 from storage.errors import VaultError
 from storage.vault import Vault
 from tasks.deliver import PAYLOAD, RECORD
@@ -41,10 +42,25 @@ def read_outcome(vault: Vault, source: str, key: str) -> ReelOutcome:
         raise VaultError(f"{vault.url(key)}/{PAYLOAD}/{names.SUMMARY}: broken ({error!r})") from error
 
 
+def failed_outcome(source: str, errors: tuple[str, ...]) -> ReelOutcome:
+    return ReelOutcome(source, "failed", errors=errors)
+
+
 def deliveries(vault: Vault, reel: IngestedReel) -> list[ReelOutcome]:
-    """Every delivery of a reel that stands in the vault. Raises VaultError where a record is broken."""
+    """Every delivery of the restored reel that stands in the vault. Raises VaultError where a record is
+    broken.
+    """
+    return [read_outcome(vault, reel.reel.source, key) for key in delivery_keys(vault, reel, in_colour=False)]
+
+
+def delivery_keys(vault: Vault, reel: IngestedReel, in_colour: bool) -> list[str]:
+    """The reel's finished deliveries: the restored ones, or the coloured."""
     keys = [f"{reel.key}/deliver/{name}" for name in vault.folders(f"{reel.key}/deliver")]
-    return [read_outcome(vault, reel.reel.source, key) for key in keys if vault.exists(f"{key}/{RECORD}")]
+    return [
+        key
+        for key in keys
+        if vault.exists(f"{key}/{RECORD}") and vault.exists(f"{key}/{PAYLOAD}/{COLOUR_SUMMARY}") == in_colour
+    ]
 
 
 def _told(vault: Vault, source: str, key: str, summary: dict[str, Any]) -> ReelOutcome:

@@ -9,7 +9,7 @@ from tasks.page import page, table
 from tasks.review import ReviewItem
 from tasks.sheets import sheet_name
 
-_STYLE = """
+REPORT_STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 84rem; padding: 0 1rem;
        color: #ddd; background: #181818 }
 table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .2rem .9rem .2rem 0; text-align: left;
@@ -54,7 +54,7 @@ def report_html(reel: Reel, summary: dict[str, Any], items: Sequence[ReviewItem]
         + "<h2>Shots</h2>"
         + table(("shot", "frames", "kind", "changed", "confidence", "failure"), shots)
         + sheets,
-        _STYLE,
+        REPORT_STYLE,
     )
 
 

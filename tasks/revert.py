@@ -43,6 +43,10 @@ def revert_delivery(delivery: str, output: str, shots: str | None = None) -> Rev
     target = Path(output)
     if not (folder / REEL).exists():
         raise VaultError(f"{delivery}: not a delivery")
+    if not (folder / MASTER).exists():
+        raise VaultError(
+            f"{delivery}: holds no master; a colour delivery replaces nothing, name the restored one"
+        )
     if target.suffix.lower() != ".mkv":
         raise RequestError(f"--output {output}: the film is Matroska; name a file ending in .mkv")
     if target.exists():

@@ -1,18 +1,37 @@
 """What the steps of one run share."""
 
 from dataclasses import dataclass
-from typing import Self
+from fractions import Fraction
+from typing import Generic, Protocol, Self, TypeVar
 
 from storage.vault import Vault
 from tasks.ledger import Ledger
-from tasks.request import RestoreRequest
+
+
+class Request(Protocol):
+    """What every run over reels is asked for."""
+
+    @property
+    def vault(self) -> str: ...
+
+    @property
+    def rate(self) -> Fraction | None:
+        """Frames a second, for sources that name none."""
+        ...
+
+    def check_reels(self, count: int) -> None:
+        """Raises RequestError where what is for one reel was given for several."""
+        ...
+
+
+Asked = TypeVar("Asked", bound=Request, covariant=True)
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Generic[Asked]):
     """Handed from step to step in memory, never stored."""
 
-    request: RestoreRequest
+    request: Asked
     ledger: Ledger
 
     @property

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from storage.delivery import MOVED, SHEETS, DeliveredFrame
 from storage.pixels import Picture, display, to_frame
-from storage.reel import Reel
+from storage.reel import Reel, VideoFacts
 from storage.timeline import ShotSpan
 
 _WIDTH_PX = 440
@@ -29,9 +29,9 @@ class SheetPainter:
         """touched: pixels changed, by frame; the most changed frames are shown."""
         self._folder = folder / SHEETS
         self._folder.mkdir(exist_ok=True)
-        self._reel, self._shots = reel, shots
+        self._shots = shots
         self._chosen = [_choose(shot, touched) for shot in shots]
-        self._reformatter = VideoReformatter()
+        self._look = Looker(reel.video)
         self._shot = 0
         self._rows: list[NDArray[np.uint8]] = []
 
@@ -40,8 +40,7 @@ class SheetPainter:
             self._rows.append(self._row(delivered))
         if delivered.frame == self._shots[self._shot].end - 1:
             header = f"shot {self._shot + 1}: before, after, repaired"
-            sheet = np.vstack([caption(header, self._rows[0].shape[1]), *self._rows])
-            cv2.imwrite(str(self._folder / sheet_name(self._shot + 1)), sheet, _PNG)
+            write_sheet(self._folder, self._shot + 1, header, self._rows)
             self._rows = []
             self._shot = min(self._shot + 1, len(self._shots) - 1)
 
@@ -49,18 +48,37 @@ class SheetPainter:
         before, after = self._look(delivered.source), self._look(delivered.master)
         height, width = before.shape[:2]
         repaired_HW = (delivered.mask_HW > 0) & (delivered.mask_HW != MOVED)
-        mask = cv2.resize(repaired_HW.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+        mask = small(repaired_HW.astype(np.float32), width, height)
         told = f"frame {delivered.frame}   {100 * float(repaired_HW.mean()):.2f} % repaired"
         row: NDArray[np.uint8] = np.hstack([before, after, marked(before, mask)])
         return np.vstack([caption(told, row.shape[1]), row])
 
-    def _look(self, picture: Picture) -> NDArray[np.uint8]:
-        video = self._reel.video
+
+class Looker:
+    """Looks at a film's pictures: small, in OpenCV's order, in the shape they are shown in."""
+
+    def __init__(self, video: VideoFacts) -> None:
+        self._video = video
+        self._reformatter = VideoReformatter()
+
+    def __call__(self, picture: Picture) -> NDArray[np.uint8]:
+        video = self._video
         rgb = display(to_frame(picture), self._reformatter, video.matrix, video.full_range)
         height = round(_WIDTH_PX * picture.height / picture.width / float(video.sample_aspect))
-        small = cv2.resize(rgb, (_WIDTH_PX, max(1, height)), interpolation=cv2.INTER_AREA)
-        turned: NDArray[Any] = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
+        turned: NDArray[Any] = cv2.cvtColor(small(rgb, _WIDTH_PX, max(1, height)), cv2.COLOR_RGB2BGR)
         return turned
+
+
+def small(plane: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+    """The plane at the size of a sheet's picture."""
+    shrunk: NDArray[Any] = cv2.resize(plane, (width, height), interpolation=cv2.INTER_AREA)
+    return shrunk
+
+
+def write_sheet(folder: Path, shot: int, header: str, rows: Sequence[NDArray[np.uint8]]) -> None:
+    """A shot's rows below each other under a header."""
+    sheet = np.vstack([caption(header, rows[0].shape[1]), *rows])
+    cv2.imwrite(str(folder / sheet_name(shot)), sheet, _PNG)
 
 
 def sheet_name(shot: int) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from storage.errors import VaultError
 from storage.vault import Vault
 from tasks.ingest import load, reel_key
-from tasks.outcome import deliveries
+from tasks.outcome import deliveries, delivery_keys
 from tasks.restore import RECORD as SHOT_RECORD
 
 
@@ -19,6 +19,7 @@ class ReelStatus:
     damaged_frames: int
     shots_done: int
     deliveries: tuple[str, ...]
+    colour_deliveries: tuple[str, ...]
     review_items: int
     failed_shots: int
     error: str = ""
@@ -28,7 +29,8 @@ class ReelStatus:
         if self.error:
             return f"{self.reel_id}  {self.error}"
         state = f"{len(self.deliveries)} delivered" if self.deliveries else "not delivered yet"
-        notes = [f"{self.review_items} to be looked at" if self.review_items else ""]
+        notes = [f"{len(self.colour_deliveries)} in colour" if self.colour_deliveries else ""]
+        notes += [f"{self.review_items} to be looked at" if self.review_items else ""]
         notes += [f"{self.failed_shots} shots not restored" if self.failed_shots else ""]
         notes += [f"{self.damaged_frames} frames damaged in the source" if self.damaged_frames else ""]
         told = "".join(f", {note}" for note in notes if note)
@@ -48,7 +50,7 @@ def _told(vault: Vault, reel_id: str) -> ReelStatus:
     try:
         return _reel_status(vault, reel_id)
     except VaultError as error:
-        return ReelStatus(reel_id, "", 0, 0, 0, (), 0, 0, str(error).splitlines()[0])
+        return ReelStatus(reel_id, "", 0, 0, 0, (), (), 0, 0, str(error).splitlines()[0])
 
 
 def _known(vault: Vault, reel_id: str) -> bool:
@@ -68,6 +70,7 @@ def _reel_status(vault: Vault, reel_id: str) -> ReelStatus:
         damaged_frames=reel.reel.damaged_frames,
         shots_done=len(shots),
         deliveries=tuple(outcome.delivery or "" for outcome in outcomes),
+        colour_deliveries=tuple(vault.url(key) for key in delivery_keys(vault, reel, in_colour=True)),
         review_items=max((outcome.review_items for outcome in outcomes), default=0),
         failed_shots=max((len(outcome.failed_shots) for outcome in outcomes), default=0),
     )

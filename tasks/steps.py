@@ -4,7 +4,7 @@ Prefect runs, shows and retries them; it caches nothing, because the vault knows
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -26,7 +26,8 @@ from tasks.ingest import IngestedReel
 from tasks.mask import MaskFilm
 from tasks.outcome import ReelOutcome, read_outcome
 from tasks.progress import BOARD
-from tasks.run import Run
+from tasks.request import RestoreRequest
+from tasks.run import Request, Run
 from tasks.sheets import sheet_name
 from tasks.workforce import dismiss, workers
 
@@ -56,13 +57,13 @@ def _may_pass(_task: Any, _run: Any, state: Any) -> bool:
 
 
 @step("ingest")
-def ingest_reel(run: Run, source: str) -> IngestedReel:
+def ingest_reel(run: Run[Request], source: str) -> IngestedReel:
     """The reel with its exact frame index."""
     return ingest.ingest(run.vault, source, run.request.rate, BOARD.stage(source, "ingest"))
 
 
 @step("read mask")
-def read_mask(run: Run, reel: IngestedReel) -> MaskFilm | None:
+def read_mask(run: Run[RestoreRequest], reel: IngestedReel) -> MaskFilm | None:
     """The mask that was given for the reel, with its exact frame index; None where there is none."""
     request = run.request
     if request.mask is None:
@@ -72,7 +73,7 @@ def read_mask(run: Run, reel: IngestedReel) -> MaskFilm | None:
 
 
 @step("find shots")
-def find_shots(run: Run, reel: IngestedReel) -> list[ShotSpan]:
+def find_shots(run: Run[RestoreRequest], reel: IngestedReel) -> list[ShotSpan]:
     """The shot list: a person's, or detected."""
     tell = BOARD.stage(reel.reel.source, "shots", reel.reel.frame_count)
     with run.ledger.timing("shots", reel.reel):
@@ -81,7 +82,7 @@ def find_shots(run: Run, reel: IngestedReel) -> list[ShotSpan]:
 
 @step("restore shots")
 def restore_shots(
-    run: Run, reel: IngestedReel, spans: list[ShotSpan], mask: MaskFilm | None
+    run: Run[RestoreRequest], reel: IngestedReel, spans: list[ShotSpan], mask: MaskFilm | None
 ) -> list[ShotOutput]:
     """Every shot's output, by the run's workers."""
     tell = BOARD.stage(reel.reel.source, "restore", reel.reel.frame_count)
@@ -91,7 +92,7 @@ def restore_shots(
 
 @step("deliver")
 def deliver_reel(
-    run: Run, reel: IngestedReel, restored: list[ShotOutput], mask: MaskFilm | None
+    run: Run[RestoreRequest], reel: IngestedReel, restored: list[ShotOutput], mask: MaskFilm | None
 ) -> ReelOutcome:
     """The delivery, proven against the laws and published."""
     tell = BOARD.stage(reel.reel.source, "deliver", reel.reel.frame_count)
@@ -116,11 +117,17 @@ def side_by_side(work: Callable[[Item], R], items: list[Item], at_once: int) -> 
         threads.shutdown(wait=False, cancel_futures=True)
 
 
+def publish_shots(key: str, shots: Iterable[Mapping[str, Any]], title: str) -> str:
+    """A delivery's shots as a table in Prefect's UI; returns what its artifacts' names begin with."""
+    slug = key.replace("/", "-").lower()
+    rows = [{k: v for k, v in shot.items() if k != "output"} for shot in shots]
+    create_table_artifact(rows, key=f"{slug}-shots", description=title)
+    return slug
+
+
 def _publish(vault: Vault, key: str, outcome: ReelOutcome) -> None:
     """The delivery in Prefect's UI: a table of its shots, and a page with stills of the most changed ones."""
-    slug = key.replace("/", "-").lower()
-    rows = [{k: v for k, v in shot.items() if k != "output"} for shot in outcome.shot_rows]
-    create_table_artifact(rows, key=f"{slug}-shots", description=f"Shots of {outcome.source}")
+    slug = publish_shots(key, outcome.shot_rows, f"Shots of {outcome.source}")
     place = vault.url(f"{key}/{PAYLOAD}/{names.REPORT}")
     most = sorted(outcome.shot_rows, key=lambda shot: -shot["share_touched"])[:_STILLS]
     stills = "\n\n".join(

@@ -1,15 +1,19 @@
 """A delivery checked again, from its files alone: the bag's checksums, then the laws."""
 
+import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from storage.bag import check_bag
-from storage.delivery import FILES, REEL
+from storage.colour_delivery import COLOUR, COLOUR_FILES, COLOUR_SUMMARY
+from storage.delivery import FILES, MASTER, REEL
 from storage.errors import VaultError
 from storage.filesystem import is_local, local_path
 from storage.reel import Reel, reel_from_json
 from storage.sequence import list_frames
 from storage.survey import digest_source
+from tasks.colour_laws import check_against_master, check_colour_laws
 from tasks.deliver import PAYLOAD
 from tasks.laws import BROKEN, broken, check_laws
 
@@ -48,20 +52,34 @@ def find_deliveries(place: str) -> list[Path]:
 def verify_delivery(delivery: Path) -> Verdict:
     """Every problem found, in one line each."""
     folder = delivery / PAYLOAD
+    in_colour = any((folder / name).is_file() for name in (COLOUR, COLOUR_SUMMARY))
     problems: list[str] = []
     checked = False
     try:
         problems += check_bag(delivery)
         problems += [
             f"missing: {PAYLOAD}/{name}: no delivery is whole without it"
-            for name in FILES
+            for name in (COLOUR_FILES if in_colour else FILES)
             if not (folder / name).is_file()
         ]
-        problems += check_laws(folder)
+        problems += check_colour_laws(folder) if in_colour else check_laws(folder)
+        problems += _against_master(delivery) if in_colour else []
         checked = _check_source(folder, problems)
     except BROKEN as error:
         problems.append(broken(error))
     return Verdict(str(delivery), tuple(problems), checked)
+
+
+def _against_master(delivery: Path) -> list[str]:
+    """What sets a coloured film's luma apart from the restored film it was made of, where that stands by.
+
+    The record is not trusted: what it names is a delivery's name and nothing else.
+    """
+    name = json.loads((delivery / PAYLOAD / COLOUR_SUMMARY).read_bytes())["restored"]
+    if not re.fullmatch("[0-9a-f]{16}", str(name)):
+        return [f"{COLOUR_SUMMARY}: {name!r} is no delivery's name"]
+    master = delivery.parent / name / PAYLOAD / MASTER
+    return check_against_master(delivery / PAYLOAD, master) if master.is_file() else []
 
 
 def _check_source(folder: Path, problems: list[str]) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from flows.colour_archive import colour_archive
 from flows.evaluate import evaluate
 from flows.restore_archive import restore_archive
 from flows.retrain import retrain
@@ -15,6 +16,7 @@ from flows.synthesize_corpus import synthesize_corpus
 ROOT = Path(__file__).parent.parent
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 FLOWS = {
+    "flows/colour_archive.py:colour_archive": colour_archive,
     "flows/evaluate.py:evaluate": evaluate,
     "flows/retrain.py:retrain": retrain,
     "flows/restore_archive.py:restore_archive": restore_archive,

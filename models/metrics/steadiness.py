@@ -105,18 +105,18 @@ def steadiness(judged: Footage, pairs: Iterable[Pair]) -> Steadiness:
             pair = next(motion, None)
             if pair is None:
                 raise ValueError("there are more frames than motion: the guide is another clip")
-            ahead = _change(earlier_HW, here_HW, pair.forward_hw2, pair.backward_hw2)
+            ahead = seen_change(earlier_HW, here_HW, pair.forward_hw2, pair.backward_hw2)
             total += _warping(*ahead)
             if before is not None:
                 total += _swing(*before, *ahead)
-            before = _change(here_HW, earlier_HW, pair.backward_hw2, pair.forward_hw2)
+            before = seen_change(here_HW, earlier_HW, pair.backward_hw2, pair.forward_hw2)
         earlier_HW = here_HW
     if next(motion, None) is not None:
         raise ValueError("there is more motion than frames: the guide is another clip")
     return total
 
 
-def _change(here_HW: Float, other_HW: Float, out_hw2: Float, back_hw2: Float) -> tuple[Float, Mask]:
+def seen_change(here_HW: Float, other_HW: Float, out_hw2: Float, back_hw2: Float) -> tuple[Float, Mask]:
     """This frame less its neighbour brought here, and where both show the same thing."""
     height, width = here_HW.shape
     flow_HW2 = enlarge_flow(out_hw2, height, width)

@@ -1,0 +1,118 @@
+"""Whether a coloured still fits the frame it is meant for.
+
+Shape suffixes: H rows, W columns; h, w of the shrunken pictures; 2 is (a, b).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.colour.view import inside
+from models.motion import MotionSettings, grid, proxy, proxy_scale, shrink, warp
+
+Float = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+Verdict = Literal["aligned", "shifted", "toned", "other"]
+"""`aligned`: the same picture, in place. `shifted`: the same, moved. `toned`: in place, with another tone
+curve (paler, darker, inverted). `other`: another picture."""
+Colours = Literal["grey", "tinted", "coloured"]
+"""`tinted`: one hue all over, like sepia."""
+
+_LOOK = MotionSettings(proxy_px=320)
+# Correlation of local contrast: of a frame with itself, repainted, over 0.8; with one a second away, or of
+# another film, under 0.4.
+_SAME = 0.6
+# Of the picture's longer side; and never less than this many pixels.
+_SHIFT_SHARE, _SHIFT_PX = 0.002, 1.0
+# Mean difference of luma, of 1.
+_TONE = 0.06
+# Chroma that is hardly seen; and share of the picture that must have more.
+_SEEN_CHROMA, _SEEN_SHARE = 4.0, 0.005
+# A tint leaves only black and white without chroma.
+_TINTED_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How a still lies on a frame."""
+
+    verdict: Verdict
+    likeness: float
+    """Correlation of local contrast once moved, in [-1, 1]; below 0 for a negative."""
+    right_px: float
+    down_px: float
+    """How far the still's picture lies right of the frame's, and below it, in pixels of the frame."""
+    tone: float
+    """Mean difference of luma once moved, of 1."""
+
+
+def fit(still_HW: Float, frame_HW: Float) -> Fit:
+    """How the still's luma lies on the frame's, both in [0, 1] and of one size.
+
+    Only moving as a whole is looked for, not turning or scaling. Raises ValueError for another size.
+    """
+    if still_HW.shape != frame_HW.shape:
+        raise ValueError(f"a still of {still_HW.shape} for a frame of {frame_HW.shape}")
+    scale = proxy_scale(frame_HW.shape, _LOOK.proxy_px)
+    still_hw, frame_hw = _detail(still_HW), _detail(frame_HW)
+    window = cv2.createHanningWindow(frame_hw.shape[::-1], cv2.CV_32F)
+    sign = 1.0 if _correlation(still_hw, frame_hw) > -_SAME else -1.0
+    (right, down), _ = cv2.phaseCorrelate(frame_hw, sign * still_hw, window)
+    move_2 = np.array([right, down], np.float32)
+    likeness, in_place = _likeness(still_hw, frame_hw, move_2), _correlation(still_hw, frame_hw)
+    if abs(in_place) >= abs(likeness):  # phase correlation found nothing better
+        move_2, likeness = np.zeros(2, np.float32), in_place
+    right_px, down_px = (move_2 / scale).tolist()
+    moved_hw, seen_hw = _moved(shrink(still_HW, scale), move_2)
+    tone = float(np.abs(moved_hw - shrink(frame_HW, scale))[seen_hw].mean()) if seen_hw.any() else 1.0
+    limit_px = max(_SHIFT_PX, _SHIFT_SHARE * max(frame_HW.shape))
+    verdict: Verdict = "aligned"
+    if abs(likeness) < _SAME:
+        verdict = "other"
+    elif max(abs(right_px), abs(down_px)) > limit_px:
+        verdict = "shifted"
+    elif tone > _TONE:
+        verdict = "toned"
+    return Fit(verdict, likeness, right_px, down_px, tone)
+
+
+def colours(ab_2HW: Float) -> Colours:
+    """Whether a still has any colour, and more than one."""
+    seen_HW = np.hypot(ab_2HW[0], ab_2HW[1]) > _SEEN_CHROMA
+    if float(seen_HW.mean()) < _SEEN_SHARE:
+        return "grey"
+    # Of one tint, next to nothing is left beside the common hue, and it lies all over.
+    hue_2 = ab_2HW.reshape(2, -1).mean(1)
+    hue_2 = hue_2 / max(float(np.hypot(*hue_2)), 1e-6)
+    along_HW = np.tensordot(hue_2, ab_2HW, axes=1)
+    across_HW = np.hypot(ab_2HW[0] - hue_2[0] * along_HW, ab_2HW[1] - hue_2[1] * along_HW)
+    other_HW = (across_HW > _SEEN_CHROMA) | (along_HW < -_SEEN_CHROMA)
+    one_tint = float(other_HW.mean()) < _SEEN_SHARE and float(seen_HW.mean()) > _TINTED_SHARE
+    return "tinted" if one_tint else "coloured"
+
+
+def _detail(luma_HW: Float) -> Float:
+    """Local contrast about 0: what no tone curve changes much."""
+    return np.asarray(proxy(luma_HW, _LOOK) / 50 - 2.56, np.float32)
+
+
+def _moved(still_hw: Float, move_2: Float) -> tuple[Float, Mask]:
+    """The still laid on the frame, and where it shows anything of it."""
+    flow_hw2 = np.broadcast_to(move_2, (*still_hw.shape, 2)).astype(np.float32)
+    return warp(still_hw, flow_hw2), inside(grid(*still_hw.shape) + flow_hw2) > 0
+
+
+def _likeness(still_hw: Float, frame_hw: Float, move_2: Float) -> float:
+    """Correlation where both are seen; 0 where that is less than a quarter of the picture."""
+    moved_hw, seen_hw = _moved(still_hw, move_2)
+    return _correlation(moved_hw[seen_hw], frame_hw[seen_hw]) if seen_hw.mean() > 0.25 else 0.0
+
+
+def _correlation(one_hw: Float, other_hw: Float) -> float:
+    one, other = one_hw - one_hw.mean(), other_hw - other_hw.mean()
+    size = float(np.sqrt((one * one).sum() * (other * other).sum()))
+    return float((one * other).sum()) / size if size > 1e-6 else 0.0

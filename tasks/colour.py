@@ -1,0 +1,232 @@
+"""One shot: its restored luma read, its colour carried from the stills, written with its record."""
+
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import repeat
+from time import monotonic
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from av.error import FFmpegError
+from numpy.typing import NDArray
+
+from models.colour.catalogue import load_colouriser
+from models.colour.colouriser import Coloured, Colouriser, Reference
+from models.colour.lab import Matrix, chroma_for
+from models.restorer import Card
+from storage.colour_delivery import COLOUR, COVERAGE, COVERAGE_TABLE, OWN
+from storage.coloured import coloured_video, luma_codes, luma_signal, own_chroma, painted, uncoloured
+from storage.digest import digest_of
+from storage.errors import VaultError
+from storage.filesystem import first_line
+from storage.master import GREY8, Ffv1Writer
+from storage.pixels import Picture
+from storage.reel import VideoFacts
+from storage.survey import Progress
+from storage.tables import COVERAGE as COVERAGE_ROWS
+from storage.tables import TableWriter
+from storage.vault import Vault
+from tasks.ingest import IngestedReel, load
+from tasks.recipe import OtherInstallation, installation
+from tasks.restore import RECORD, ShotOutcome
+from tasks.restored import RestoredShot, footage_of, lightness
+from tasks.stills import Still, load_still, still_ab
+
+Origin = Literal["stills", "own", "none"]
+"""Where a shot's colour comes from: painted stills; the film, which has colour of its own; nowhere: grey."""
+_SURE = 0.1
+"""Of 1; under this confidence next to nothing is known, and colourisers fade to grey."""
+_MODULES = ("colour", "stills", "restored")
+"""Those of `tasks` that can change a byte of a shot."""
+
+
+@dataclass(frozen=True)
+class LentStill:
+    """A still and the shot that its frame stands in."""
+
+    still: Still
+    shot: RestoredShot
+
+
+@dataclass(frozen=True)
+class ColourJob:
+    """What a worker needs to colour one shot; small, because it travels."""
+
+    vault: str
+    reel_id: str
+    shot: RestoredShot
+    colouriser: str
+    origin: Origin
+    stills: tuple[LentStill, ...] = ()
+    """Of this shot's frames, or borrowed from shots of the same scene."""
+    key: str = ""
+    """Where the run expects the output."""
+
+    @property
+    def frames(self) -> int:
+        return self.shot.span.end - self.shot.span.start
+
+
+def matrix_of(video: VideoFacts) -> Matrix:
+    """The matrix of a coloured film: BT.709's (number 1 in ITU-T H.273), or BT.601's, and no other."""
+    return "bt709" if video.matrix == 1 else "bt601"
+
+
+def colour_key(reel: IngestedReel, job: ColourJob) -> str:
+    """Where the shot's output lies: named by everything that can change a byte of it."""
+    return f"{reel.key}/colour/{digest_of(_recipe(reel, job, _card(job)))}"
+
+
+def _card(job: ColourJob) -> Card | None:
+    return load_colouriser(job.colouriser).card if job.origin == "stills" else None
+
+
+def _recipe(reel: IngestedReel, job: ColourJob, card: Card | None) -> dict[str, Any]:
+    span = job.shot.span
+    return {
+        "restored": job.shot.key,
+        "frames": [span.start, span.end],
+        "video": asdict(reel.reel.video),
+        "origin": job.origin,
+        "colouriser": {**asdict(card), "parameters": dict(card.parameters)} if card else None,
+        "stills": [
+            {"sha256": lent.still.sha256, "frame": lent.still.frame, "restored": lent.shot.key}
+            for lent in job.stills
+        ],
+        **installation("models", "storage", *(f"tasks/{name}.py" for name in _MODULES)),
+    }
+
+
+class ColouringWorker:
+    """Lives in a worker process of the pool: a colouriser is loaded once."""
+
+    def __init__(self) -> None:
+        cv2.setNumThreads(1)
+        self._colourisers: dict[str, Colouriser] = {}
+        self._reel: tuple[tuple[str, str], IngestedReel] | None = None
+
+    def run(self, job: ColourJob, progress: Progress) -> ShotOutcome:
+        """Raises StorageError (final) and whatever a colouriser raises."""
+        started = monotonic()
+        colouriser = self._colourisers.get(job.colouriser) or load_colouriser(job.colouriser)
+        self._colourisers[job.colouriser] = colouriser
+        vault = Vault(job.vault)
+        reel = self._load(vault, job)
+        key = colour_key(reel, job)
+        if job.key and key != job.key:
+            raise OtherInstallation(
+                f"{socket.gethostname()}: this worker has other versions than the run; install the same there"
+            )
+        if not vault.exists(f"{key}/{RECORD}"):
+            try:
+                colour_shot(vault, key, reel, job, colouriser, progress)
+            except (FFmpegError, OSError) as error:
+                raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
+        return ShotOutcome(key, monotonic() - started, colouriser.device)
+
+    def _load(self, vault: Vault, job: ColourJob) -> IngestedReel:
+        """The reel's index; only the last one is kept, an archive has thousands."""
+        name = job.vault, job.reel_id
+        if self._reel is None or self._reel[0] != name:
+            self._reel = name, load(vault, job.reel_id)
+        return self._reel[1]
+
+
+def colour_shot(
+    vault: Vault, key: str, reel: IngestedReel, job: ColourJob, colouriser: Colouriser, progress: Progress
+) -> None:
+    """Colours one shot and publishes it under `key`."""
+    span = job.shot.span
+    video = coloured_video(reel.reel.video)
+    reached, confidence_sum = 0, 0.0
+    with vault.publishing(key, RECORD) as folder:
+        with (
+            Ffv1Writer(folder / COLOUR, video) as films,
+            Ffv1Writer(folder / COVERAGE, video, GREY8) as coverages,
+            TableWriter(folder / COVERAGE_TABLE, COVERAGE_ROWS) as rows,
+        ):
+            pictures = job.shot.pictures(vault)
+            found = _found(vault, reel, job, colouriser)
+            for frame, picture, coloured in zip(range(span.start, span.end), pictures, found, strict=True):
+                film, coverage_HW = _coloured(picture, coloured, reel.reel.video, video, job.origin)
+                films.write(film)
+                coverages.write(Picture((coverage_HW,), GREY8))
+                reached_HW = coverage_HW > _SURE * 253
+                count = int(reached_HW.sum())
+                confidence = 0.0 if coloured is None else float(coloured.confidence_HW[reached_HW].sum())
+                rows.write([_row(frame, job, count, confidence, coverage_HW.size)])
+                reached, confidence_sum = reached + count, confidence_sum + confidence
+                progress(frame + 1 - span.start)
+        record = {
+            "recipe": _recipe(reel, job, _card(job)),
+            "frames": [span.start, span.end],
+            "origin": job.origin,
+            "colouriser": job.colouriser if job.origin == "stills" else None,
+            "stills": [
+                {"frame": lent.still.frame, "borrowed": lent.shot.key != job.shot.key} for lent in job.stills
+            ],
+            "share_reached": reached / (job.frames * video.width * video.height),
+            "mean_confidence": _mean(job.origin, confidence_sum, reached),
+            "device": colouriser.device,
+        }
+        (folder / RECORD).write_text(json.dumps(record, indent=2, default=str) + "\n")
+
+
+def _found(
+    vault: Vault, reel: IngestedReel, job: ColourJob, colouriser: Colouriser
+) -> Iterator[Coloured | None]:
+    """What the colouriser makes of each frame; None for each where it is not asked."""
+    if job.origin != "stills":
+        return repeat(None, job.frames)
+    footage = footage_of(vault, reel, job.shot)
+    return colouriser.colour(footage, [_reference(vault, reel, job, lent) for lent in job.stills])
+
+
+def _reference(vault: Vault, reel: IngestedReel, job: ColourJob, lent: LentStill) -> Reference:
+    frame = lent.still.frame
+    return Reference(
+        still_ab(load_still(vault, lent.still)),
+        lightness(lent.shot.picture(vault, reel.reel, frame), reel.reel),
+        frame - job.shot.span.start if lent.shot.key == job.shot.key else None,
+    )
+
+
+def _coloured(
+    picture: Picture, coloured: Coloured | None, own: VideoFacts, video: VideoFacts, origin: Origin
+) -> tuple[Picture, NDArray[np.uint8]]:
+    """The frame of colour.mkv and its coverage_HW: 0 nothing, 1 to 254 how sure, 255 the film's own."""
+    luma_HW = luma_codes(picture)
+    if origin == "own":
+        coverage_HW = np.full(luma_HW.shape, OWN, np.uint8)
+        return painted(luma_HW, own_chroma(picture, own.full_range), video), coverage_HW
+    if coloured is None:
+        return uncoloured(luma_HW, video), np.zeros(luma_HW.shape, np.uint8)
+    if not (np.isfinite(coloured.ab_2HW).all() and np.isfinite(coloured.confidence_HW).all()):
+        raise ValueError("the colouriser gave no number for some pixels")
+    signal_HW = np.clip(luma_signal(luma_HW, video), 0, 1)
+    chroma_2HW = chroma_for(signal_HW, coloured.ab_2HW, matrix_of(video))
+    sure_HW = np.clip(coloured.confidence_HW, 0, 1)
+    coverage_HW = np.where(sure_HW > 0, np.rint(sure_HW * 253) + 1, 0).astype(np.uint8)
+    return painted(luma_HW, chroma_2HW, video), coverage_HW
+
+
+def _row(frame: int, job: ColourJob, reached: int, confidence: float, pixels: int) -> dict[str, Any]:
+    inside = [lent.still.frame for lent in job.stills if lent.shot.key == job.shot.key]
+    return {
+        "frame": frame,
+        "shot_start": job.shot.span.start,
+        "origin": job.origin,
+        "share_reached": reached / pixels,
+        "mean_confidence": _mean(job.origin, confidence, reached),
+        "still": min(inside, key=lambda still: (abs(still - frame), still), default=None),
+    }
+
+
+def _mean(origin: Origin, confidence: float, reached: int) -> float:
+    """Over what was reached; the film's own colour is certain."""
+    if origin == "own":
+        return 1.0
+    return confidence / reached if reached else 0.0

@@ -1,0 +1,92 @@
+"""The steps of colouring a reel, one Prefect task each."""
+
+from contextlib import suppress
+
+from storage.errors import StorageError
+from tasks import colour_deliver, colour_dispatch, restored, stills
+from tasks.colour import ColouringWorker
+from tasks.colour_outcome import ColourOutcome, read_colour_outcome
+from tasks.colour_request import ColourRequest
+from tasks.deliver import ShotOutput
+from tasks.ingest import IngestedReel
+from tasks.progress import BOARD
+from tasks.restored import RestoredReel
+from tasks.run import Run
+from tasks.steps import publish_shots, step
+from tasks.stills import ReelStills
+from tasks.workforce import workers
+
+
+class NothingToColour(StorageError):
+    """No still of the reel can be used; the message says what to do, a line for each still."""
+
+
+@step("find restored film")
+def find_restored(run: Run[ColourRequest], reel: IngestedReel) -> RestoredReel:
+    """The delivery that is to be coloured."""
+    return restored.restored_reel(run.vault, reel, run.request.delivery)
+
+
+@step("read stills")
+def read_stills(run: Run[ColourRequest], reel: IngestedReel, film: RestoredReel) -> ReelStills:
+    """The painted stills that fit the reel, and why others do not. Raises NothingToColour where none does."""
+    BOARD.stage(reel.reel.source, "stills")
+    painted = stills.take_stills(run.vault, reel, film, run.request.stills)
+    if not painted.fit:
+        raise NothingToColour("\n".join([_without_stills(run, reel, painted), *painted.refused]))
+    return painted
+
+
+@step("colour shots")
+def colour_shots(
+    run: Run[ColourRequest], reel: IngestedReel, film: RestoredReel, painted: ReelStills
+) -> list[ShotOutput]:
+    """Every shot's output, by the run's workers."""
+    tell = BOARD.stage(reel.reel.source, "colour", reel.reel.frame_count)
+    with workers(kind=ColouringWorker) as pool:
+        return colour_dispatch.colour_shots(
+            run.vault, reel, film, painted.fit, run.request, pool, run.ledger, tell
+        )
+
+
+@step("deliver colour")
+def deliver_colour(
+    run: Run[ColourRequest],
+    reel: IngestedReel,
+    film: RestoredReel,
+    painted: ReelStills,
+    coloured: list[ShotOutput],
+) -> ColourOutcome:
+    """The delivery, proven against the laws and published."""
+    tell = BOARD.stage(reel.reel.source, "deliver", reel.reel.frame_count)
+    with run.ledger.timing("deliver colour", reel.reel):
+        key = colour_deliver.deliver_colour(run.vault, reel, film, painted, coloured, run.request.title, tell)
+    outcome = read_colour_outcome(run.vault, reel.reel.source, key)
+    with suppress(Exception):  # the delivery stands, whether the UI shows it or not
+        publish_shots(key, outcome.shot_rows, f"Coloured shots of {outcome.source}")
+    return outcome
+
+
+def in_colour_already(reel: IngestedReel, film: RestoredReel) -> ColourOutcome:
+    """What is told of a reel that has colour of its own all through, and keeps it."""
+    count, reel_id = len(film.shots), reel.reel.reel_id
+    return ColourOutcome(
+        reel.reel.source,
+        "in colour already",
+        reel_id,
+        reel.reel.frame_count,
+        count,
+        restored=film.delivery,
+        own_colour_shots=tuple(range(1, count + 1)),
+    )
+
+
+def _without_stills(run: Run[ColourRequest], reel: IngestedReel, painted: ReelStills) -> str:
+    source, folder = reel.reel.source, run.request.stills
+    if painted.refused:
+        return f"{source}: none of its stills in {folder} can be used"
+    others = f" ({painted.others} images are named for other reels)" if painted.others else ""
+    return (
+        f"{source}: no still of it in {folder}{others}; `answerprint colour-stills` writes frames to paint, "
+        f"named like {stills.still_name(reel.reel, 0)}"
+    )

@@ -1,0 +1,168 @@
+"""Frames worth painting, written out grey under the names that colouring looks for."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+from models.colour.choice import Worth
+from storage.coloured import shown_grey
+from storage.errors import StorageError
+from storage.filesystem import absolute, is_local, write_atomically
+from storage.painting import write_still
+from storage.vault import Vault
+from tasks.choice import ChoiceJob
+from tasks.dispatch import Count
+from tasks.ingest import IngestedReel, ingest
+from tasks.pool import JobFailed, Pool
+from tasks.progress import BOARD
+from tasks.request import RequestError
+from tasks.restored import RestoredReel, RestoredShot, restored_reel
+from tasks.sources import find_sources
+from tasks.stills import still_name
+
+LIST = "stills.csv"
+# A worker that takes this long for a megapixel hangs.
+_DEADLINE_S, _DEADLINE_S_A_MEGAPIXEL = 600, 60
+
+
+@dataclass(frozen=True)
+class StillToPaint:
+    """A frame that is worth a person's hours."""
+
+    still: str
+    """The image's name."""
+    shot: int
+    """From 1."""
+    frame: int
+    share_of_shot: float
+    """Of the shot's pixels, how many its colour reaches along motion."""
+    adds: float
+    """Of the reel's pixels, how many no still above it reaches."""
+
+
+@dataclass(frozen=True)
+class StillsToPaint:
+    """What was written for a reel."""
+
+    source: str
+    folder: str
+    stills: tuple[StillToPaint, ...] = ()
+    reached: float = 0.0
+    """Share of the reel's pixels, shots in colour of their own left out, that they reach all together."""
+    own_colour_shots: tuple[int, ...] = ()
+    errors: tuple[str, ...] = ()
+    """A line for each shot that could not be looked through."""
+    failure: str = ""
+    """Why there is nothing else, where the reel cannot be used."""
+
+    def sentence(self) -> str:
+        if self.failure:
+            return f"{self.source}: {self.failure.removeprefix(f'{self.source}: ')}"
+        if not self.stills and not self.errors:
+            return f"{self.source}: has colour of its own and keeps it; there is nothing to paint"
+        stills = "1 still" if len(self.stills) == 1 else f"{len(self.stills)} stills"
+        lines = [
+            f"{self.source}: {stills} to paint in {self.folder}, reaching {self.reached:.0%} of the film"
+        ]
+        lines += [
+            f"  {each.still}  shot {each.shot}, reaches {each.share_of_shot:.0%} of it"
+            for each in self.stills
+        ]
+        return "\n".join(lines)
+
+
+def write_stills(
+    vault: str,
+    sources: Sequence[str],
+    output: str,
+    pool: Pool,
+    delivery: str | None = None,
+    count: int | None = None,
+) -> list[StillsToPaint]:
+    """The stills of each reel, most useful first, as PNG in `output`, with a list of them.
+
+    pool: of ChoosingWorker. count: at most so many for each reel; all that are worth it if None. An image
+    that is there already may be painted and stays as it is. Raises RequestError, PoolError, VaultError.
+    """
+    if not is_local(output):
+        raise RequestError(f"--output {output}: name a directory on this machine")
+    if not Vault(vault).exists("reels"):
+        raise RequestError(f"--vault {vault}: no vault there; `answerprint restore` makes one")
+    reels = find_sources(sources)
+    if delivery and len(reels) > 1:
+        raise RequestError(f"--delivery is for one reel and {len(reels)} were named; run them one by one")
+    folder = Path(absolute(output))
+    written = []
+    for source in reels:
+        try:
+            reel = ingest(Vault(vault), source, None, BOARD.stage(source, "ingest"))
+            restored = restored_reel(Vault(vault), reel, delivery)
+            found, failed = _worth(vault, reel, restored, pool)
+            written.append(_written(Vault(vault), reel, restored, folder, found[:count], failed))
+        except StorageError as error:  # it costs this reel alone
+            written.append(StillsToPaint(source, str(folder), failure=str(error)))
+        finally:
+            BOARD.close(source)
+    rows = [asdict(still) for each in written for still in each.stills]
+    if rows:
+        text = io.StringIO()
+        table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+        write_atomically(folder / LIST, text.getvalue().encode())
+    return written
+
+
+def _worth(
+    vault: str, reel: IngestedReel, restored: RestoredReel, pool: Pool
+) -> tuple[list[StillToPaint], list[str]]:
+    """Every frame that is worth painting, the most useful first; and a line for each shot given up."""
+    count = Count(BOARD.stage(reel.reel.source, "stills", reel.reel.frame_count))
+    running = {}
+    for n, shot in enumerate(restored.shots, 1):
+        if not shot.in_colour:
+            megapixels = _frames(shot) * reel.megapixels
+            job = ChoiceJob(absolute(vault), reel.reel.reel_id, shot)
+            deadline_s = _DEADLINE_S + _DEADLINE_S_A_MEGAPIXEL * megapixels
+            running[n, shot] = pool.submit(job, megapixels, deadline_s, partial(count.tell, n))
+    total = sum(_frames(shot) for _, shot in running)
+    found: list[StillToPaint] = []
+    failed = []
+    try:
+        for (n, shot), future in running.items():
+            try:
+                worths: list[Worth] = future.result()
+            except JobFailed as error:
+                failed.append(f"shot {n} (frames {shot.span.start}-{shot.span.end - 1}): {error}")
+                continue
+            for worth in worths:
+                frame, adds = shot.span.start + worth.frame, worth.adds * _frames(shot) / total
+                found.append(StillToPaint(still_name(reel.reel, frame), n, frame, worth.reaches, adds))
+    finally:
+        pool.cancel(running.values())
+    return sorted(found, key=lambda still: (-still.adds, still.frame)), failed
+
+
+def _written(
+    vault: Vault,
+    reel: IngestedReel,
+    restored: RestoredReel,
+    folder: Path,
+    chosen: Sequence[StillToPaint],
+    failed: Sequence[str],
+) -> StillsToPaint:
+    for still in chosen:
+        path = folder / still.still
+        if not path.exists():
+            picture = restored.shot_of(still.frame).picture(vault, reel.reel, still.frame)
+            write_still(path, shown_grey(picture, reel.reel.video))
+    own = tuple(n for n, shot in enumerate(restored.shots, 1) if shot.in_colour)
+    reached = sum(still.adds for still in chosen)
+    return StillsToPaint(reel.reel.source, str(folder), tuple(chosen), reached, own, tuple(failed))
+
+
+def _frames(shot: RestoredShot) -> int:
+    return shot.span.end - shot.span.start

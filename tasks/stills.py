@@ -1,0 +1,163 @@
+"""Painted stills: found by their names, held against the film, and kept in the vault.
+
+A still is named `<reel>_<frame>.png` or lies in a folder `<reel>/` as `<frame>.png`; `<reel>` is the reel's
+identifier or its file's name without suffix, `<frame>` a frame's number in the reel, from 0.
+"""
+
+import hashlib
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.colour.lab import lab_of_rgb
+from models.colour.references import colours, fit
+from models.restorer import luma
+from storage.errors import SourceError
+from storage.filesystem import reading
+from storage.painting import SUFFIXES, read_painting
+from storage.reel import Reel
+from storage.vault import Vault
+from tasks.ingest import IngestedReel
+from tasks.restored import RestoredReel, lightness
+
+Float = NDArray[np.float32]
+
+_NUMBERED = re.compile(r"(?:(?P<reel>.+)_)?(?P<frame>[0-9]{1,9})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Still:
+    """A painted still that fits its frame; small, because it travels."""
+
+    frame: int
+    """Of the reel."""
+    name: str
+    """As the person called it."""
+    sha256: str
+    key: str
+    """Where its copy lies in the vault."""
+    notes: tuple[str, ...] = ()
+    """What is to be looked at, though it fits."""
+
+
+@dataclass(frozen=True)
+class ReelStills:
+    """What a directory holds for a reel."""
+
+    fit: tuple[Still, ...]
+    """By frame."""
+    refused: tuple[str, ...] = ()
+    """One line for each that was not taken: what, where, what to do."""
+    others: int = 0
+    """Images named for other reels."""
+
+
+def take_stills(vault: Vault, reel: IngestedReel, restored: RestoredReel, folder: str) -> ReelStills:
+    """The stills in the folder that fit the reel, copied into the vault. What does not fit costs no other.
+
+    Raises VaultError.
+    """
+    found, refused, others = _find(Path(folder), reel.reel)
+    fit = []
+    for frame, paths in sorted(found.items()):
+        try:
+            if len(paths) > 1:
+                named = " and ".join(path.name for path in paths)
+                raise SourceError(f"{named}: frame {frame} has more than one still; keep one of them")
+            fit.append(_taken(vault, reel, restored, frame, paths[0]))
+        except SourceError as error:
+            refused.append(str(error))
+    return ReelStills(tuple(fit), tuple(refused), others)
+
+
+def load_still(vault: Vault, still: Still) -> Float:
+    """rgb_HW3 in [0, 1] of a still that was taken. Raises VaultError, SourceError."""
+    data = vault.read(still.key)
+    if hashlib.sha256(data).hexdigest() != still.sha256:
+        raise SourceError(f"{vault.url(still.key)}: is not the still that was taken; delete it, run again")
+    return read_painting(data, still.name)
+
+
+def still_ab(rgb_HW3: Float) -> Float:
+    """ab_2HW of a painting; painting programs work in sRGB."""
+    return lab_of_rgb(np.ascontiguousarray(np.moveaxis(rgb_HW3, -1, 0)))[1:]
+
+
+def still_name(reel: Reel, frame: int) -> str:
+    """What the still of a frame is called."""
+    return f"{PurePosixPath(reel.name).stem}_{frame:06d}.png"
+
+
+def _find(folder: Path, reel: Reel) -> tuple[dict[int, list[Path]], list[str], int]:
+    """Images by the reel's frame they are named for, what is named for none, and how many for other reels."""
+    found: dict[int, list[Path]] = defaultdict(list)
+    refused: list[str] = []
+    others = 0
+    ours = {reel.reel_id, PurePosixPath(reel.name).stem, reel.name}
+    with reading(str(folder)):
+        images = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
+    for path in sorted(images):
+        match = _NUMBERED.fullmatch(path.stem)
+        if match is None or (match["reel"] is None and path.parent == folder):
+            refused.append(
+                f"{path.name}: its name tells no reel and frame; call it like {still_name(reel, 120)}"
+            )
+        elif (match["reel"] or path.parent.name) not in ours:
+            others += 1
+        else:
+            found[int(match["frame"])].append(path)
+    return found, refused, others
+
+
+def _taken(vault: Vault, reel: IngestedReel, restored: RestoredReel, frame: int, path: Path) -> Still:
+    video = reel.reel.video
+    if frame >= reel.reel.frame_count:
+        last = reel.reel.frame_count - 1
+        raise SourceError(f"{path.name}: the reel has no frame {frame}, its last is {last}; rename it")
+    with reading(str(path)):
+        data = path.read_bytes()
+    rgb_HW3 = read_painting(data, path.name)
+    height, width = rgb_HW3.shape[:2]
+    if (width, height) != (video.width, video.height):
+        raise SourceError(
+            f"{path.name}: is {width}x{height} and the reel is {video.width}x{video.height}; paint on the "
+            "frame as `answerprint colour-stills` writes it, neither scaled nor cropped"
+        )
+    picture = restored.shot_of(frame).picture(vault, reel.reel, frame)
+    notes = _fitting(path.name, frame, rgb_HW3, lightness(picture, reel.reel))
+    sha256 = hashlib.sha256(data).hexdigest()
+    key = f"{reel.key}/stills/{sha256[:16]}{path.suffix.lower()}"
+    if not vault.exists(key):
+        vault.write(key, data)
+    return Still(frame, path.name, sha256, key, notes)
+
+
+def _fitting(name: str, frame: int, rgb_HW3: Float, frame_HW: Float) -> tuple[str, ...]:
+    """What a person should know of a still that fits its frame. Raises SourceError for one that does not."""
+    coloured = colours(still_ab(rgb_HW3))
+    if coloured == "grey":
+        raise SourceError(f"{name}: has no colour yet; paint it")
+    found = fit(luma(np.moveaxis(rgb_HW3, -1, 0), "rgb"), frame_HW)
+    if found.verdict == "other":
+        raise SourceError(
+            f"{name}: does not show frame {frame} (likeness {found.likeness:.2f} of 1); is it another frame, "
+            "or of another film?"
+        )
+    if found.likeness < 0:
+        raise SourceError(f"{name}: is a negative of frame {frame}; paint on the positive")
+    if found.verdict == "shifted":
+        right, down = round(found.right_px), round(found.down_px)
+        raise SourceError(
+            f"{name}: lies {right} px right and {down} px down of frame {frame}; is it the frame beside it? "
+            "if not, move it back"
+        )
+    notes = []
+    if found.verdict == "toned":
+        notes.append(f"its tone is {found.tone:.0%} off that of frame {frame}; its colours may look other")
+    if coloured == "tinted":
+        notes.append("one tint all over: is it painted?")
+    return tuple(notes)

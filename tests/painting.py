@@ -1,0 +1,94 @@
+"""What the tests of colour share: stills painted on restored frames, and a reel coloured in this process."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from storage.coloured import shown_grey
+from storage.painting import write_still
+from storage.timeline import ShotSpan
+from storage.vault import Vault
+from tasks.colour import ColouringWorker
+from tasks.colour_deliver import deliver_colour
+from tasks.colour_dispatch import plan_colour
+from tasks.colour_request import ColourRequest
+from tasks.deliver import PAYLOAD, ShotOutput, deliver
+from tasks.ingest import IngestedReel, ingest
+from tasks.restore import ShotJob, restore_shot, shot_key
+from tasks.restored import RestoredReel, restored_reel
+from tasks.stills import ReelStills, still_name, take_stills
+from tests.restoring import Patch
+
+
+def quietly(done: int) -> None:
+    pass
+
+
+def restored(root: Path, source: Path, cuts: Sequence[int]) -> tuple[Vault, IngestedReel]:
+    """The reel restored (one rectangle of most frames turned to its negative) and delivered, cut there."""
+    vault = Vault(str(root))
+    vault.prepare()
+    reel = ingest(vault, str(source), None, quietly)
+    edges = [0, *cuts, reel.reel.frame_count]
+    outputs = []
+    for start, end in pairwise(edges):
+        job = ShotJob(str(root), reel.reel.reel_id, start, end, "patch", "preservation")
+        key = shot_key(reel, job, Patch.card)
+        restore_shot(vault, key, reel, job, Patch(), quietly)
+        outputs.append(ShotOutput(ShotSpan(start, end), key))
+    deliver(vault, reel, outputs, "preservation", "patch", quietly)
+    return vault, reel
+
+
+def painted(grey: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """A still with a warm left half and a cold right one, as (H, W, 3), red first."""
+    peak = np.iinfo(grey.dtype).max
+    half = grey.shape[1] // 2
+    tint = np.zeros((*grey.shape, 3))
+    tint[:, :half], tint[:, half:] = (0.1, 0, -0.12), (-0.12, 0, 0.14)
+    still = np.clip(grey[..., None] / peak * 0.8 + 0.1 + tint, 0, 1)
+    return np.rint(still * peak).astype(grey.dtype)
+
+
+def grey_still(vault: Vault, reel: IngestedReel, frame: int) -> NDArray[np.uint8] | NDArray[np.uint16]:
+    """The frame as colour-stills writes it."""
+    picture = restored_reel(vault, reel).shot_of(frame).picture(vault, reel.reel, frame)
+    return shown_grey(picture, reel.reel.video)
+
+
+def paint(folder: Path, vault: Vault, reel: IngestedReel, frame: int, name: str = "") -> Path:
+    """A painted still of the frame, under its name or another."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / (name or still_name(reel.reel, frame))
+    write_still(path, painted(grey_still(vault, reel, frame)))
+    return path
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """A reel coloured in this process."""
+
+    film: RestoredReel
+    stills: ReelStills
+    outputs: tuple[ShotOutput, ...]
+    key: str
+    data: Path
+
+
+def coloured(
+    vault: Vault, reel: IngestedReel, folder: Path, colouriser: str = "copied", share: bool = False
+) -> Colouring:
+    """By the folder's stills, without Ray."""
+    request = ColourRequest(vault.uri, str(folder), colouriser, share=share)
+    film = restored_reel(vault, reel)
+    stills = take_stills(vault, reel, film, request.stills)
+    planned = plan_colour(vault, reel, film, stills.fit, request)
+    for job, _ in planned:
+        ColouringWorker().run(job, quietly)
+    outputs = tuple(output for _, output in planned)
+    key = deliver_colour(vault, reel, film, stills, outputs, request.title, quietly)
+    return Colouring(film, stills, outputs, key, vault.path(key) / PAYLOAD)
