@@ -104,8 +104,8 @@ def test_the_frames_worth_painting_are_written_grey_under_their_names(
     vault, reel = restored(tmp_path / "vault", source, [n * _SHOT_FRAMES for n in range(1, _SHOTS)])
     output = tmp_path / "stills"
     output.mkdir()
-    command = ["colour-stills", str(source), "--vault", vault.uri, "--output", str(output), "--workers", "1"]
-    assert main([*command, "--json"]) == 0
+    options = ["--vault", vault.uri, "--output", str(output), "--workers", "1"]
+    assert main(["colour-stills", str(source), *options, "--json"]) == 0
     (told,) = json.loads(capsys.readouterr().out)["reels"]
     assert 0.5 < told["reached"] <= 1
     assert {still["shot"] for still in told["stills"]} == {1, 2, 3, 4}
@@ -121,7 +121,7 @@ def test_the_frames_worth_painting_are_written_grey_under_their_names(
     best.write_bytes(b"painted already")
     (tmp_path / "other").mkdir()
     other = _film(tmp_path / "other", seed=6)
-    assert main([*command, str(other), "--count", "1"]) == 1
+    assert main(["colour-stills", str(source), str(other), *options, "--count", "1"]) == 1
     assert best.read_bytes() == b"painted already"
     out, err = capsys.readouterr()
     assert f"1 still to paint in {output}" in out
