@@ -22,17 +22,17 @@ from storage.coloured import shown_grey
 from storage.painting import write_still
 from storage.timeline import ShotSpan
 from storage.vault import Vault
-from tasks.colour import ColouringWorker
-from tasks.colour_deliver import deliver_colour
-from tasks.colour_dispatch import plan_colour
-from tasks.colour_request import ColourRequest
+from tasks.colouring.colour import ColouringWorker
+from tasks.colouring.deliver import deliver_colour
+from tasks.colouring.dispatch import plan_colour
+from tasks.colouring.request import ColourRequest
+from tasks.colouring.restored import restored_reel
+from tasks.colouring.stills import still_name, take_stills
 from tasks.deliver import ShotOutput, deliver
 from tasks.dispatch import plan_shots
 from tasks.ingest import IngestedReel, ingest, load
 from tasks.request import RestoreRequest
 from tasks.restore import RestoringWorker
-from tasks.restored import restored_reel
-from tasks.stills import still_name, take_stills
 
 _WIDTH, _HEIGHT = 320, 240
 _SHORT, _LONG = 40, 160

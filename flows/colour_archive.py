@@ -4,9 +4,9 @@ from prefect import flow
 
 from flows.colour_reel import colour_reel
 from tasks.archive import all_whole, prepare, settle
-from tasks.colour import ColouringWorker
-from tasks.colour_outcome import ColourOutcome, failed_colour_outcome
-from tasks.colour_request import ColourRequest
+from tasks.colouring.colour import ColouringWorker
+from tasks.colouring.outcome import ColourOutcome, failed_colour_outcome
+from tasks.colouring.request import ColourRequest
 from tasks.steps import side_by_side
 from tasks.workforce import workers
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from flows.commands import DELIVERED, FAILED, WITH_FAILURES, Command, at_least_one
 
 if TYPE_CHECKING:
-    from tasks.colour_outcome import ColourOutcome
+    from tasks.colouring.outcome import ColourOutcome
 
 
 def add_commands(command: Command) -> None:
@@ -41,8 +41,8 @@ def _common_options(sub: argparse.ArgumentParser) -> None:
 
 def _stills(options: argparse.Namespace) -> int:
     from flows.terminal import at_work
-    from tasks.choice import ChoosingWorker
-    from tasks.colour_stills import write_stills
+    from tasks.colouring.blanks import write_stills
+    from tasks.colouring.choice import ChoosingWorker
     from tasks.workforce import workers
 
     with at_work(options.debug, options.json), workers(options.workers, kind=ChoosingWorker) as pool:
@@ -63,8 +63,8 @@ def _stills(options: argparse.Namespace) -> int:
 
 def _colour(options: argparse.Namespace) -> int:
     from flows.terminal import at_work
-    from tasks.colour import ColouringWorker
-    from tasks.colour_request import ColourRequest
+    from tasks.colouring.colour import ColouringWorker
+    from tasks.colouring.request import ColourRequest
     from tasks.workforce import workers
 
     request = ColourRequest(options.vault, options.stills, options.colouriser, options.delivery)

@@ -2,9 +2,9 @@
 
 from prefect import flow
 
-from tasks.colour_outcome import ColourOutcome
-from tasks.colour_request import ColourRequest
-from tasks.colour_steps import colour_shots, deliver_colour, find_restored, in_colour_already, read_stills
+from tasks.colouring.outcome import ColourOutcome
+from tasks.colouring.request import ColourRequest
+from tasks.colouring.steps import colour_shots, deliver_colour, find_restored, in_colour_already, read_stills
 from tasks.run import Run
 from tasks.steps import ingest_reel
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from models.colour.references import fit
 from storage.vault import Vault
-from tasks.colour import LentStill
+from tasks.colouring.colour import LentStill
+from tasks.colouring.restored import RestoredReel, lightness
+from tasks.colouring.stills import Still
 from tasks.ingest import IngestedReel
-from tasks.restored import RestoredReel, lightness
-from tasks.stills import Still
 
 _NEAR_SHOTS = 12
 """A scene is cut within a few shots; farther away nothing is looked for, however alike it is."""

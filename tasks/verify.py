@@ -13,7 +13,7 @@ from storage.filesystem import is_local, local_path
 from storage.reel import Reel, reel_from_json
 from storage.sequence import list_frames
 from storage.survey import digest_source
-from tasks.colour_laws import check_against_master, check_colour_laws
+from tasks.colouring.laws import check_against_master, check_colour_laws
 from tasks.deliver import PAYLOAD
 from tasks.laws import BROKEN, broken, check_laws
 

@@ -12,15 +12,15 @@ from storage.coloured import shown_grey
 from storage.painting import write_still
 from storage.timeline import ShotSpan
 from storage.vault import Vault
-from tasks.colour import ColouringWorker
-from tasks.colour_deliver import deliver_colour
-from tasks.colour_dispatch import plan_colour
-from tasks.colour_request import ColourRequest
+from tasks.colouring.colour import ColouringWorker
+from tasks.colouring.deliver import deliver_colour
+from tasks.colouring.dispatch import plan_colour
+from tasks.colouring.request import ColourRequest
+from tasks.colouring.restored import RestoredReel, restored_reel
+from tasks.colouring.stills import ReelStills, still_name, take_stills
 from tasks.deliver import PAYLOAD, ShotOutput, deliver
 from tasks.ingest import IngestedReel, ingest
 from tasks.restore import ShotJob, restore_shot, shot_key
-from tasks.restored import RestoredReel, restored_reel
-from tasks.stills import ReelStills, still_name, take_stills
 from tests.restoring import Patch
 
 

@@ -27,18 +27,18 @@ from storage.reel import VideoFacts
 from storage.tables import COVERAGE as COVERAGE_ROWS
 from storage.tables import from_parquet
 from storage.vault import Vault
-from tasks.colour import ColouringWorker
-from tasks.colour_dispatch import plan_colour
-from tasks.colour_request import ColourRequest
+from tasks.colouring.colour import ColouringWorker
+from tasks.colouring.dispatch import plan_colour
+from tasks.colouring.request import ColourRequest
+from tasks.colouring.restored import NotRestored, restored_reel
+from tasks.colouring.stills import take_stills
 from tasks.deliver import bag_info
 from tasks.ingest import IngestedReel
 from tasks.outcome import deliveries
 from tasks.request import RequestError
 from tasks.restore import RECORD
-from tasks.restored import NotRestored, restored_reel
 from tasks.revert import revert_delivery
 from tasks.status import vault_status
-from tasks.stills import take_stills
 from tasks.verify import verify_delivery
 from tests.film import Plan, make_film
 from tests.painting import Colouring, coloured, grey_still, paint, painted, quietly, restored

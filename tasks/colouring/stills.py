@@ -21,8 +21,8 @@ from storage.filesystem import reading
 from storage.painting import SUFFIXES, read_painting
 from storage.reel import Reel
 from storage.vault import Vault
+from tasks.colouring.restored import RestoredReel, lightness
 from tasks.ingest import IngestedReel
-from tasks.restored import RestoredReel, lightness
 
 Float = NDArray[np.float32]
 

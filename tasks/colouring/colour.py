@@ -29,18 +29,18 @@ from storage.survey import Progress
 from storage.tables import COVERAGE as COVERAGE_ROWS
 from storage.tables import TableWriter
 from storage.vault import Vault
+from tasks.colouring.restored import RestoredShot, footage_of, lightness
+from tasks.colouring.stills import Still, load_still, still_ab
 from tasks.ingest import IngestedReel, load
 from tasks.recipe import OtherInstallation, installation
 from tasks.restore import RECORD, ShotOutcome
-from tasks.restored import RestoredShot, footage_of, lightness
-from tasks.stills import Still, load_still, still_ab
 
 Origin = Literal["stills", "own", "none"]
 """Where a shot's colour comes from: painted stills; the film, which has colour of its own; nowhere: grey."""
 _SURE = 0.1
 """Of 1; under this confidence next to nothing is known, and colourisers fade to grey."""
 _MODULES = ("colour", "stills", "restored")
-"""Those of `tasks` that can change a byte of a shot."""
+"""Those of this room that can change a byte of a shot."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _recipe(reel: IngestedReel, job: ColourJob, card: Card | None) -> dict[str, 
             {"sha256": lent.still.sha256, "frame": lent.still.frame, "restored": lent.shot.key}
             for lent in job.stills
         ],
-        **installation("models", "storage", *(f"tasks/{name}.py" for name in _MODULES)),
+        **installation("models", "storage", *(f"tasks/colouring/{name}.py" for name in _MODULES)),
     }
 
 

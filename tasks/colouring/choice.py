@@ -9,9 +9,9 @@ from models.colour.choice import Worth, worth_colouring
 from storage.digest import digest_of
 from storage.survey import Progress
 from storage.vault import Vault
+from tasks.colouring.restored import RestoredShot, footage_of
 from tasks.ingest import load
 from tasks.recipe import installation
-from tasks.restored import RestoredShot, footage_of
 
 _MOST_A_SHOT = 3
 
@@ -35,7 +35,7 @@ class ChoosingWorker:
         """The most useful first, counted in the shot; found once for this code. Raises StorageError."""
         vault = Vault(job.vault)
         reel = load(vault, job.reel_id)
-        recipe = {"restored": job.shot.key, **installation("models", "storage", "tasks/choice.py")}
+        recipe = {"restored": job.shot.key, **installation("models", "storage", "tasks/colouring/choice.py")}
         key = f"{reel.key}/worth/{digest_of(recipe)}.json"
         if vault.exists(key):
             return [Worth(**each) for each in json.loads(vault.read(key))["frames"]]

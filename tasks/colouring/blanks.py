@@ -13,15 +13,15 @@ from storage.errors import StorageError
 from storage.filesystem import absolute, is_local, write_atomically
 from storage.painting import write_still
 from storage.vault import Vault
-from tasks.choice import ChoiceJob
+from tasks.colouring.choice import ChoiceJob
+from tasks.colouring.restored import RestoredReel, RestoredShot, restored_reel
+from tasks.colouring.stills import still_name
 from tasks.dispatch import Count
 from tasks.ingest import IngestedReel, ingest
 from tasks.pool import JobFailed, Pool
 from tasks.progress import BOARD
 from tasks.request import RequestError
-from tasks.restored import RestoredReel, RestoredShot, restored_reel
 from tasks.sources import find_sources
-from tasks.stills import still_name
 
 LIST = "stills.csv"
 # A worker that takes this long for a megapixel hangs.

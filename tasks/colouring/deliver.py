@@ -48,11 +48,13 @@ from storage.survey import Progress
 from storage.tables import COVERAGE as COVERAGE_ROWS
 from storage.tables import TableWriter, read_rows
 from storage.vault import Vault
-from tasks.colour import matrix_of
-from tasks.colour_laws import check_colour_laws
-from tasks.colour_report import colour_report_html
-from tasks.colour_review import ColourItem, colour_items
-from tasks.colour_sheets import ColourSheetPainter
+from tasks.colouring.colour import matrix_of
+from tasks.colouring.laws import check_colour_laws
+from tasks.colouring.report import colour_report_html
+from tasks.colouring.restored import RestoredReel
+from tasks.colouring.review import ColourItem, colour_items
+from tasks.colouring.sheets import ColourSheetPainter
+from tasks.colouring.stills import ReelStills, still_name
 from tasks.deliver import (
     PAYLOAD,
     RECORD,
@@ -67,8 +69,6 @@ from tasks.deliver import (
 from tasks.ingest import IngestedReel, check_untouched
 from tasks.recipe import installation
 from tasks.restore import RECORD as SHOT_RECORD
-from tasks.restored import RestoredReel
-from tasks.stills import ReelStills, still_name
 
 _DESCRIPTION = "Film colourised from painted stills, with a map of what was reached"
 _MP4_TAGS = ("title", "comment")

@@ -3,17 +3,19 @@
 from contextlib import suppress
 
 from storage.errors import StorageError
-from tasks import colour_deliver, colour_dispatch, restored, stills
-from tasks.colour import ColouringWorker
-from tasks.colour_outcome import ColourOutcome, read_colour_outcome
-from tasks.colour_request import ColourRequest
+from tasks.colouring import deliver as colour_deliver
+from tasks.colouring import dispatch as colour_dispatch
+from tasks.colouring import restored, stills
+from tasks.colouring.colour import ColouringWorker
+from tasks.colouring.outcome import ColourOutcome, read_colour_outcome
+from tasks.colouring.request import ColourRequest
+from tasks.colouring.restored import RestoredReel
+from tasks.colouring.stills import ReelStills
 from tasks.deliver import ShotOutput
 from tasks.ingest import IngestedReel
 from tasks.progress import BOARD
-from tasks.restored import RestoredReel
 from tasks.run import Run
 from tasks.steps import publish_shots, step
-from tasks.stills import ReelStills
 from tasks.workforce import workers
 
 

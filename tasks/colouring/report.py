@@ -5,7 +5,7 @@ from typing import Any
 
 from storage.delivery import SHEETS
 from storage.reel import Reel
-from tasks.colour_review import ColourItem
+from tasks.colouring.review import ColourItem
 from tasks.page import page, table
 from tasks.report import REPORT_STYLE
 from tasks.sheets import sheet_name

@@ -5,17 +5,17 @@ from dataclasses import replace
 
 from storage.survey import Progress
 from storage.vault import Vault
-from tasks.colour import ColourJob, LentStill, Origin, colour_key
-from tasks.colour_request import ColourRequest
+from tasks.colouring.colour import ColourJob, LentStill, Origin, colour_key
+from tasks.colouring.request import ColourRequest
+from tasks.colouring.restored import RestoredReel, RestoredShot
+from tasks.colouring.stills import Still
 from tasks.deliver import ShotOutput
 from tasks.dispatch import see_through, why_given_up
 from tasks.ingest import IngestedReel
 from tasks.ledger import Ledger
 from tasks.pool import Pool
 from tasks.restore import ShotOutcome
-from tasks.restored import RestoredReel, RestoredShot
 from tasks.scenes import borrowed
-from tasks.stills import Still
 
 # A worker that takes this long for a megapixel hangs.
 _DEADLINE_S, _DEADLINE_S_A_MEGAPIXEL = 600, 120

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from models.colour.palette import Jump
+from tasks.colouring.stills import ReelStills, Still
 from tasks.deliver import ShotOutput
-from tasks.stills import ReelStills, Still
 
 _LOW_CONFIDENCE = 0.5
 _MUCH_UNREACHED = 0.05
