@@ -20,10 +20,16 @@ def digest_of(facts: Any) -> str:
 
 @cache
 def digest_of_code(*places: Path) -> str:
-    """Over the source text of these modules, and of all in these folders: what is edited is done anew."""
+    """Over the source text of these modules, and of all in these folders: what is edited is done anew.
+
+    Raises FileNotFoundError for a place without code: left out, its edits would go unseen.
+    """
     total = hashlib.sha256()
     for place in places:
-        for path in [place] if place.is_file() else sorted(place.rglob("*.py")):
+        modules = [place] if place.is_file() else sorted(place.rglob("*.py"))
+        if not modules:
+            raise FileNotFoundError(f"{place}: no code here")
+        for path in modules:
             total.update(path.relative_to(place.parent).as_posix().encode())
             total.update(path.read_bytes())
     return total.hexdigest()[:_HEX_DIGITS]
