@@ -29,6 +29,7 @@ from degradation.generator import Aged, age
 from degradation.recipes import MEDIUM, worn
 from models.flow import FlowEstimator, flow_estimator
 from models.neural.compute import Compute
+from models.neural.evidence import CHANNELS
 from models.neural.restorer import NeuralRestorer
 from models.neural.reweave import CONFIGS, Reweave
 from models.neural.reweave_way import ReweaveWay
@@ -75,7 +76,7 @@ def _sizes() -> None:
     print("parameters, and FLOP of a 640x480 frame (motion and evidence apart)")
     for name in CONFIGS:
         network = Reweave.from_config(name).eval()
-        evidence, flow = torch.zeros(1, 3, 22, 240, 320), torch.zeros(1, 3, 2, 120, 160)
+        evidence, flow = torch.zeros(1, 3, CHANNELS, 240, 320), torch.zeros(1, 3, 2, 120, 160)
         _size(name, network, 3, evidence, flow, flow)
     clip, flow = torch.zeros(1, 3, 3, 480, 640), torch.zeros(1, 2, 2, 480, 640)
     _size("rtn-paper", RTN.from_config("rtn-paper").eval(), 3, clip, flow, flow)

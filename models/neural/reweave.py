@@ -97,9 +97,9 @@ class Reweave(nn.Module):
     """Evidence in, findings out.
 
     Parameters and work for a 640x480 frame, multiply-adds counted twice, by `python -m benchmarks.network`:
-    `reweave-small` 283,042 and 12.4 GFLOP, `reweave` 506,162 and 22.1, `reweave-large` 1,409,202 and 58.8
-    (RTN: 921,205 and 187). At (H, W) its tensors are evidence (22, H/2, W/2), fine features (24, H/2, W/2),
-    coarse ones and states (64, H/4, W/4), and answers (6, H, W). Sides must be multiples of 32 pixels. States
+    `reweave-small` 285,354 and 12.7 GFLOP, `reweave` 509,626 and 22.7, `reweave-large` 1,413,818 and 59.5
+    (RTN: 921,205 and 187). At (H, W) its tensors are evidence (30, H/2, W/2), fine features (24, H/2, W/2),
+    coarse ones and states (64, H/4, W/4), and answers (8, H, W). Sides must be multiples of 32 pixels. States
     are float32; None stands for a shot's end.
     """
 
