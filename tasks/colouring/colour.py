@@ -109,7 +109,7 @@ class ColouringWorker:
         self._reel: tuple[tuple[str, str], IngestedReel] | None = None
 
     def run(self, job: ColourJob, progress: Progress) -> ShotOutcome:
-        """Raises StorageError (final) and whatever a colouriser raises."""
+        """Raises StorageError (final) and whatever a colouriser raises, like SpillError (tried again)."""
         started = monotonic()
         colouriser = self._colourisers.get(job.colouriser) or load_colouriser(job.colouriser)
         self._colourisers[job.colouriser] = colouriser
@@ -123,7 +123,7 @@ class ColouringWorker:
         if not vault.exists(f"{key}/{RECORD}"):
             try:
                 colour_shot(vault, key, reel, job, colouriser, progress)
-            except (FFmpegError, OSError) as error:
+            except (FFmpegError, OSError) as error:  # a colouriser's temporary files are SpillError
                 raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
         return ShotOutcome(key, monotonic() - started, colouriser.device)
 
