@@ -1,18 +1,23 @@
-"""Temporary files that cannot be written: told by their place, and no fault of the vault."""
+"""A shot's job: what it holds in memory, and what becomes of it where temporary files cannot be written."""
 
 import resource
 import tempfile
+import weakref
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from models.colour.colouriser import Reference
 from models.colour.spill import Spill, SpillError
 from storage.master import GREY8, Ffv1Writer
 from storage.pixels import Picture
 from storage.reel import VideoFacts
-from tasks.colouring.colour import ColouringWorker
+from storage.vault import Vault
+from tasks.colouring import colour
+from tasks.colouring.colour import ColourJob, ColouringWorker
 from tasks.colouring.dispatch import plan_colour
 from tasks.colouring.request import ColourRequest
 from tasks.colouring.restored import restored_reel
@@ -46,18 +51,25 @@ def test_no_place_for_temporary_files(tmp_path: Path, monkeypatch: pytest.Monkey
         Spill((2, 3), np.uint8)
 
 
-def test_it_costs_a_try_of_the_shot_and_not_the_reel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _job(root: Path, *stills: int) -> tuple[Vault, ColourJob]:
+    """A vault with a grey reel of one shot, and the shot's job with these frames painted."""
     video = VideoFacts(
         "ffv1", "gray", 160, 120, Fraction(18), Fraction(1), 0, "progressive", True, 2, 2, 2, 2
     )
-    with Ffv1Writer(tmp_path / "reel.mkv", video) as writer:
-        for frame in make_film(3, Plan(1, (6, 6), cut_ins=0, height=120, width=160)).frames:
+    with Ffv1Writer(root / "reel.mkv", video) as writer:
+        for frame in make_film(3, Plan(1, (8, 8), cut_ins=0, height=120, width=160)).frames:
             writer.write(Picture((frame,), GREY8))
-    vault, reel = restored(tmp_path / "vault", tmp_path / "reel.mkv", [])
-    paint(tmp_path / "stills", vault, reel, 2)
+    vault, reel = restored(root / "vault", root / "reel.mkv", [])
+    for still in stills:
+        paint(root / "stills", vault, reel, still)
     film = restored_reel(vault, reel)
-    request = ColourRequest(vault.uri, str(tmp_path / "stills"), "propagate")
+    request = ColourRequest(vault.uri, str(root / "stills"), "propagate")
     ((job, _),) = plan_colour(vault, reel, film, take_stills(vault, reel, film, request.stills).fit, request)
+    return vault, job
+
+
+def test_it_costs_a_try_of_the_shot_and_not_the_reel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault, job = _job(tmp_path, 2)
     with monkeypatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
         with pytest.raises(SpillError, match=f"^{tmp_path}/gone: ") as caught:
@@ -65,3 +77,21 @@ def test_it_costs_a_try_of_the_shot_and_not_the_reel(tmp_path: Path, monkeypatch
     assert not getattr(caught.value, "final", False)  # the pool tries it again
     ColouringWorker().run(job, quietly)
     assert vault.exists(f"{job.key}/{RECORD}")
+
+
+def test_a_shots_stills_are_not_held_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[weakref.ref[Reference]] = []
+    held: list[int] = []
+    load = colour._reference
+
+    def watched(*asked: Any) -> Reference:
+        held.append(sum(reference() is not None for reference in seen))
+        reference = load(*asked)
+        seen.append(weakref.ref(reference))
+        return reference
+
+    monkeypatch.setattr(colour, "_reference", watched)
+    _, job = _job(tmp_path, 1, 3, 5, 6)
+    ColouringWorker().run(job, quietly)
+    assert len(held) == 4
+    assert max(held) <= 1
