@@ -17,7 +17,7 @@ from storage.pixels import Picture
 from storage.reel import VideoFacts
 from storage.vault import Vault
 from tasks.colouring import colour
-from tasks.colouring.colour import ColourJob, ColouringWorker
+from tasks.colouring.colour import ColouringWorker, ColourJob
 from tasks.colouring.dispatch import plan_colour
 from tasks.colouring.request import ColourRequest
 from tasks.colouring.restored import restored_reel
