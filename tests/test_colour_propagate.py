@@ -1,14 +1,16 @@
 """Colour carried along motion: right where it was reached, honest where not, the same for the same frame."""
 
 import tracemalloc
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.colour.colouriser import Coloured, Reference
+from models.colour.colouriser import Coloured, LoadedReferences, Reference
 from models.colour.diffusion import diffuse
 from models.colour.guided import enlarge_along
 from models.colour.propagate import Propagate, PropagateSettings
@@ -156,6 +158,35 @@ def test_memory_does_not_grow_with_the_shot() -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.05 * peaks[0]
+
+
+class Watched:
+    """Loads stills, and knows which were loaded and how many of those before stood in memory then."""
+
+    def __init__(self, load: Callable[[int], Reference]) -> None:
+        self._load, self._seen = load, list[weakref.ref[Reference]]()
+        self.frames: list[int] = []
+        self.held: list[int] = []
+
+    def load(self, frame: int) -> Reference:
+        self.held.append(sum(seen() is not None for seen in self._seen))
+        reference = self._load(frame)
+        self._seen.append(weakref.ref(reference))
+        self.frames.append(frame)
+        return reference
+
+
+def test_stills_are_loaded_once_one_by_one_and_not_kept() -> None:
+    world = World(10, 12)
+    watched = Watched(world.still)
+    stills = LoadedReferences([partial(watched.load, frame) for frame in (1, 4, 7, 10)])
+    results = list(Propagate().colour(footage(world.shot(range(12))), stills))
+    assert watched.frames == [1, 4, 7, 10]
+    assert max(watched.held) <= 1
+    kept = coloured(world.shot(range(12)), *(world.still(frame) for frame in (1, 4, 7, 10)))
+    for one, other in zip(results, kept, strict=True):
+        assert np.array_equal(one.ab_2HW, other.ab_2HW)
+    assert [still.frame for still in stills[1:3]] == [4, 7]
 
 
 def test_the_card_tells_all_that_changes_a_pixel() -> None:

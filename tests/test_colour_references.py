@@ -59,6 +59,20 @@ def test_a_still_that_was_moved(right: int, down: int) -> None:
     assert found.likeness > 0.8
 
 
+@pytest.mark.parametrize(
+    ("height", "width"), [(120, 160), (240, 320), (480, 640), (482, 640), (576, 720), (324, 243)]
+)
+def test_a_frame_fits_itself_at_any_size(height: int, width: int) -> None:
+    # Of some sizes OpenCV's phase correlation spoils the pictures that it is given.
+    luma = texture(height, width, 7)
+    found = fit(luma, luma)
+    assert (found.verdict, found.right_px, found.down_px) == ("aligned", 0, 0)
+    assert found.likeness > 0.99
+    repainted = cv2.GaussianBlur(luma**1.2, (0, 0), 0.8)
+    assert fit(repainted, luma).likeness > 0.9
+    assert fit(1 - luma, luma).likeness < -0.99
+
+
 def test_a_still_of_another_size() -> None:
     with pytest.raises(ValueError, match="a still of"):
         fit(picture(1), picture(1)[1:])

@@ -24,7 +24,8 @@ class Copied:
 
     def colour(self, footage: Footage, references: Sequence[Reference]) -> Iterator[Coloured]:
         """The same for each frame."""
-        same = Coloured(references[0].ab_2HW, np.ones_like(references[0].luma_HW))
+        still = references[0]
+        same = Coloured(still.ab_2HW, np.ones_like(still.luma_HW))
         for _ in range(footage.frame_count):
             yield same
 

@@ -64,17 +64,18 @@ class Propagate:
         return Card("propagate", VERSION, {**asdict(self._settings), "flow": self._estimator.name})
 
     def colour(self, footage: Footage, references: Sequence[Reference]) -> Iterator[Coloured]:
-        """One for each frame, in order. Reads the footage twice; holds a few frames.
+        """One for each frame, in order. Reads the footage twice; holds a few frames, and small stills.
 
         Meanwhile 7 bytes for each working pixel of every frame stand in temporary files. Raises ValueError
         where there is no reference, or one of another size or of a frame outside the footage.
         """
-        _check(footage, references)
-        shape_hw = small(references[0].luma_HW, self._settings.work_px).shape
+        if not references:
+            raise ValueError("no reference: there is no colour to carry")
+        stills = [self._still(reference, footage) for reference in references]
+        shape_hw = stills[0].view.luma_hw.shape
         with Spill(shape_hw, np.uint8) as lumas, Spill((3, *shape_hw), np.float16) as later:
             again = self._read(footage, lumas)
             film = _Film(lumas, self._estimator)
-            stills = [self._still(reference) for reference in references]
             anchors = anchored(stills, footage.frame_count, film, self._estimator)
             like = likeness([(still.view.luma_hw, still.ab_2hw) for still in stills])
             for anchor in anchors:
@@ -103,7 +104,9 @@ class Propagate:
             before_hw = byte_hw
         return again
 
-    def _still(self, reference: Reference) -> Still:
+    def _still(self, reference: Reference, footage: Footage) -> Still:
+        """The reference at working size. Raises ValueError where it cannot be of the footage."""
+        _check(reference, footage)
         luma_hw = small(reference.luma_HW, self._settings.work_px)
         ab_2hw = np.stack([small(plane, self._settings.work_px) for plane in reference.ab_2HW])
         return Still(view(luma_hw, self._estimator), ab_2hw, reference.frame)
@@ -190,12 +193,9 @@ def _blended(before: State, after: State, way: float) -> State:
     return State(ab_2hw, np.maximum(before.confidence_hw, after.confidence_hw))
 
 
-def _check(footage: Footage, references: Sequence[Reference]) -> None:
-    if not references:
-        raise ValueError("no reference: there is no colour to carry")
+def _check(reference: Reference, footage: Footage) -> None:
     size = (footage.height, footage.width)
-    for reference in references:
-        if reference.luma_HW.shape != size or reference.ab_2HW.shape != (2, *size):
-            raise ValueError(f"a reference of {reference.luma_HW.shape} for footage of {size}")
-        if reference.frame is not None and not 0 <= reference.frame < footage.frame_count:
-            raise ValueError(f"a reference of frame {reference.frame} of {footage.frame_count}")
+    if reference.luma_HW.shape != size or reference.ab_2HW.shape != (2, *size):
+        raise ValueError(f"a reference of {reference.luma_HW.shape} for footage of {size}")
+    if reference.frame is not None and not 0 <= reference.frame < footage.frame_count:
+        raise ValueError(f"a reference of frame {reference.frame} of {footage.frame_count}")

@@ -4,6 +4,7 @@ import json
 import socket
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import repeat
 from time import monotonic
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from models.colour.catalogue import load_colouriser
-from models.colour.colouriser import Coloured, Colouriser, Reference
+from models.colour.colouriser import Coloured, Colouriser, LoadedReferences, Reference
 from models.colour.lab import Matrix, chroma_for
 from models.restorer import Card
 from storage.colour_delivery import COLOUR, COVERAGE, COVERAGE_TABLE, OWN
@@ -109,7 +110,7 @@ class ColouringWorker:
         self._reel: tuple[tuple[str, str], IngestedReel] | None = None
 
     def run(self, job: ColourJob, progress: Progress) -> ShotOutcome:
-        """Raises StorageError (final) and whatever a colouriser raises."""
+        """Raises StorageError (final) and whatever a colouriser raises, like SpillError (tried again)."""
         started = monotonic()
         colouriser = self._colourisers.get(job.colouriser) or load_colouriser(job.colouriser)
         self._colourisers[job.colouriser] = colouriser
@@ -123,7 +124,7 @@ class ColouringWorker:
         if not vault.exists(f"{key}/{RECORD}"):
             try:
                 colour_shot(vault, key, reel, job, colouriser, progress)
-            except (FFmpegError, OSError) as error:
+            except (FFmpegError, OSError) as error:  # a colouriser's temporary files are SpillError
                 raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
         return ShotOutcome(key, monotonic() - started, colouriser.device)
 
@@ -182,7 +183,8 @@ def _found(
     if job.origin != "stills":
         return repeat(None, job.frames)
     footage = footage_of(vault, reel, job.shot)
-    return colouriser.colour(footage, [_reference(vault, reel, job, lent) for lent in job.stills])
+    loads = [partial(_reference, vault, reel, job, lent) for lent in job.stills]
+    return colouriser.colour(footage, LoadedReferences(loads))
 
 
 def _reference(vault: Vault, reel: IngestedReel, job: ColourJob, lent: LentStill) -> Reference:
