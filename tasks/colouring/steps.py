@@ -31,10 +31,13 @@ def find_restored(run: Run[ColourRequest], reel: IngestedReel) -> RestoredReel:
 
 @step("read stills")
 def read_stills(run: Run[ColourRequest], reel: IngestedReel, film: RestoredReel) -> ReelStills:
-    """The painted stills that fit the reel, and why others do not. Raises NothingToColour where none does."""
+    """The painted stills that fit the reel, and why others do not.
+
+    Raises NothingToColour where none does, unless the film has colours of its own and nobody painted more.
+    """
     BOARD.stage(reel.reel.source, "stills")
     painted = stills.take_stills(run.vault, reel, film, run.request.stills)
-    if not painted.fit:
+    if not painted.fit and (painted.refused or not film.partly_in_colour):
         raise NothingToColour("\n".join([_without_stills(run, reel, painted), *painted.refused]))
     return painted
 
@@ -70,16 +73,17 @@ def deliver_colour(
 
 
 def in_colour_already(reel: IngestedReel, film: RestoredReel) -> ColourOutcome:
-    """What is told of a reel that has colour of its own all through, and keeps it."""
-    count, reel_id = len(film.shots), reel.reel.reel_id
+    """What is told of a reel that has colour of its own, and keeps it."""
+    own = tuple(n for n, shot in enumerate(film.shots, 1) if shot.in_colour)
     return ColourOutcome(
         reel.reel.source,
         "in colour already",
-        reel_id,
+        reel.reel.reel_id,
         reel.reel.frame_count,
-        count,
+        len(film.shots),
         restored=film.delivery,
-        own_colour_shots=tuple(range(1, count + 1)),
+        grey_shots=tuple(n for n in range(1, len(film.shots) + 1) if n not in own),
+        own_colour_shots=own,
     )
 
 
