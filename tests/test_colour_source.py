@@ -8,25 +8,29 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from storage.colour_delivery import COLOUR
+from storage.coloured import coloured_video, why_unpaintable
 from storage.master import Ffv1Writer
+from storage.painting import read_painting
 from storage.pixels import Picture, layout_of
 from storage.reel import VideoFacts
 from storage.vault import Vault
 from tasks.colouring.request import ColourRequest
-from tasks.colouring.restored import restored_reel
+from tasks.colouring.restored import CannotBePainted, restored_reel
 from tasks.colouring.steps import NothingToColour, in_colour_already, read_stills
 from tasks.ingest import IngestedReel
 from tasks.ledger import Ledger
 from tasks.run import Run
 from tests.film import Plan, make_film
-from tests.painting import paint, restored
+from tests.painting import coloured, paint, restored
+from tests.reels import decoded, facts
 
 Code = NDArray[np.uint8]
 _SHOT_FRAMES = 4
 
 
 def write_film(path: Path, shots: Sequence[str], pix_fmt: str = "yuv420p", **facts: int) -> Path:
-    """Shots of a few frames, each in colour, grey or dark. facts: numbers of H.273 for `VideoFacts`."""
+    """Shots of a few frames, each in colour, grey or dark. facts: numbers of H.273."""
     numbers = {"range_tag": 1, "matrix": 6, "primaries": 6, "transfer": 6, **facts}
     video = VideoFacts(
         "ffv1", pix_fmt, 320, 240, Fraction(18), Fraction(1), 0, "progressive", False, **numbers
@@ -94,3 +98,64 @@ def test_a_film_with_a_grey_title_needs_no_still_and_one_without_colour_does(tmp
         (stills / "reel_000001.png").rename(stills / "reel_99.png")
         with pytest.raises(NothingToColour, match="has no frame 99"):
             read_stills.fn(run, reel, film)
+
+
+def test_colour_painted_on_a_film_in_bt2020_looks_as_it_was_painted(tmp_path: Path) -> None:
+    """Decoded by BT.2020's numbers, brought to BT.709's primaries (ITU-R BT.2087), held to the still."""
+    source = write_film(tmp_path / "reel.mkv", ["grey"], "yuv420p10le", matrix=9, primaries=9, transfer=14)
+    vault, reel = restored(tmp_path / "vault", source, [])
+    still = read_painting(paint(tmp_path / "stills", vault, reel, 0).read_bytes(), "still")
+    made = coloured(vault, reel, tmp_path / "stills")
+    told = facts(made.data / COLOUR)
+    assert (told["matrix"], told["primaries"], told["transfer"]) == (9, 9, 14)
+    luma, blue, red = decoded(made.data / COLOUR)[0][1]
+    y, cb, cr = (luma - 64.0) / 876, (blue - 512.0) / 896, (red - 512.0) / 896
+    r, b = y + 1.4746 * cr, y + 1.8814 * cb
+    coded = np.stack([r, (y - 0.2627 * r - 0.0593 * b) / 0.678, b])
+    light = np.where(coded > 0.04045, ((np.maximum(coded, 0) + 0.055) / 1.055) ** 2.4, coded / 12.92)
+    light = np.tensordot(TO_BT709, light, axes=1).clip(0, 1)
+    shown = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, light * 12.92)
+    for half, one, other in ((np.s_[:, :160], 0, 2), (np.s_[:, 160:], 2, 0)):
+        wanted, found = (still[..., one] - still[..., other])[half], (shown[one] - shown[other])[half]
+        assert abs(float(np.median(found / wanted)) - 1) < 0.05
+
+
+TO_BT709 = [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]]
+
+TAGS = {  # matrix and primaries of the film, and of the coloured film; None where it is refused
+    "BT.2020": ("yuv420p", 9, 9, (9, 9)),
+    "its matrix alone": ("yuv420p", 9, 2, (9, 9)),
+    "its primaries alone": ("yuv420p", 2, 9, (9, 9)),
+    "its primaries on grey": ("gray", 2, 9, (9, 9)),
+    "grey with those of a projector": ("gray", 2, 11, (6, 1)),
+    "BT.601": ("yuv420p", 5, 6, (5, 6)),
+    "untagged": ("yuv420p", 2, 2, (6, 1)),
+    "RGB": ("gbrp", 0, 1, (1, 1)),
+    "RGB with wide primaries": ("gbrp", 0, 9, None),
+    "wide primaries under another matrix": ("yuv420p", 1, 9, None),
+    "narrow primaries under BT.2020": ("yuv420p", 9, 1, None),
+    "primaries of 1953": ("yuv420p", 6, 4, None),
+    "SMPTE 240M": ("yuv420p", 7, 7, None),
+    "YCgCo": ("yuv444p", 8, 1, None),
+}
+
+
+@pytest.mark.parametrize(("pix_fmt", "matrix", "primaries", "found"), TAGS.values(), ids=TAGS)
+def test_colour_is_painted_by_what_the_film_is_tagged_with_or_not_at_all(
+    pix_fmt: str, matrix: int, primaries: int, found: tuple[int, int] | None
+) -> None:
+    video = VideoFacts(
+        "ffv1", pix_fmt, 320, 240, Fraction(18), Fraction(1), 0, "progressive", False, 1, matrix, primaries, 6
+    )
+    assert bool(why_unpaintable(video)) == (found is None)
+    if found:
+        made = coloured_video(video)
+        assert (made.matrix, made.primaries) == found
+        assert why_unpaintable(made) == ""
+
+
+def test_a_film_of_another_matrix_is_refused_in_one_line(tmp_path: Path) -> None:
+    source = write_film(tmp_path / "reel.mkv", ["grey"], matrix=7, primaries=7, transfer=7)
+    vault, reel = restored(tmp_path / "vault", source, [])
+    with pytest.raises(CannotBePainted, match=r"its matrix is number 7 .*; convert the film$"):
+        restored_reel(vault, reel)

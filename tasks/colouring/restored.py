@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.colour.presence import has_colour
 from models.restorer import Footage
 from storage import delivery as names
-from storage.coloured import coloured_video, luma_codes, luma_signal, own_chroma
+from storage.coloured import coloured_video, luma_codes, luma_signal, own_chroma, why_unpaintable
 from storage.delivery import picture_at, read_pictures
 from storage.errors import StorageError, VaultError
 from storage.pixels import Picture
@@ -34,6 +34,10 @@ _LIT = 0.15
 
 class NotRestored(StorageError):
     """There is no restored film of the reel to be coloured."""
+
+
+class CannotBePainted(StorageError):
+    """The film's own tags are of a kind that no colour can be painted for."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,10 @@ class RestoredReel:
 
 
 def restored_reel(vault: Vault, reel: IngestedReel, asked: str | None = None) -> RestoredReel:
-    """The delivery asked for, or the newest. Raises NotRestored, VaultError where its records are broken."""
+    """The delivery asked for, or the newest.
+
+    Raises NotRestored, CannotBePainted, VaultError where its records are broken.
+    """
     found = {key.rpartition("/")[2]: key for key in delivery_keys(vault, reel, in_colour=False)}
     if asked and asked not in found:
         known = ", ".join(found) or "none"
@@ -111,7 +118,11 @@ def restored_reel(vault: Vault, reel: IngestedReel, asked: str | None = None) ->
             frames = f"frames {shot.span.start}-{shot.span.end - 1} of the restored film"
             raise NotRestored(f"{reel.reel.source}: {frames} are no longer in the vault; run restore again")
         seen.append(_looked_at(vault, reel, shot))
-    return RestoredReel(name, tuple(seen))
+    film = RestoredReel(name, tuple(seen))
+    why = why_unpaintable(reel.reel.video)
+    if why and not film.in_colour:
+        raise CannotBePainted(f"{reel.reel.source}: {why}")
+    return film
 
 
 def lightness(picture: Picture, reel: Reel) -> Float:
