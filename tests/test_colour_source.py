@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from flows.colour_commands import _print_outcome
 from storage.colour_delivery import COLOUR
 from storage.coloured import coloured_video, why_unpaintable
 from storage.master import Ffv1Writer
@@ -15,9 +16,10 @@ from storage.painting import read_painting
 from storage.pixels import Picture, layout_of
 from storage.reel import VideoFacts
 from storage.vault import Vault
+from tasks.colouring import steps
 from tasks.colouring.request import ColourRequest
 from tasks.colouring.restored import CannotBePainted, restored_reel
-from tasks.colouring.steps import NothingToColour, in_colour_already, read_stills
+from tasks.colouring.steps import NothingToColour, deliver_colour, in_colour_already, read_stills
 from tasks.ingest import IngestedReel
 from tasks.ledger import Ledger
 from tasks.run import Run
@@ -159,3 +161,29 @@ def test_a_film_of_another_matrix_is_refused_in_one_line(tmp_path: Path) -> None
     vault, reel = restored(tmp_path / "vault", source, [])
     with pytest.raises(CannotBePainted, match=r"its matrix is number 7 .*; convert the film$"):
         restored_reel(vault, reel)
+
+
+def test_the_restored_delivery_that_was_taken_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The newest of two, cut otherwise; another where it is asked for. Prefect's server is not started."""
+    monkeypatch.setattr(steps, "publish_shots", lambda *_: None)
+    shots = ("grey", "grey")
+    vault, reel = in_vault(tmp_path, shots)
+    first = restored_reel(vault, reel)
+    paint(tmp_path / "stills", vault, reel, 1)
+    run = Run(ColourRequest(vault.uri, str(tmp_path / "stills"), "copied"), Ledger())
+
+    def printed() -> str:
+        made = coloured(vault, reel, tmp_path / "stills")
+        _print_outcome(deliver_colour.fn(run, reel, made.film, made.stills, list(made.outputs)))
+        return capsys.readouterr().out
+
+    assert f"  film    delivery {first.delivery}\n  colour  " in printed()
+    restored(tmp_path / "vault", tmp_path / "reel.mkv", [])
+    second = restored_reel(vault, reel)
+    assert second.delivery != first.delivery
+    told = "of 2: the newest, or what --delivery DIGEST names"
+    assert f"  film    delivery {second.delivery}, {told}\n" in printed()
+    _print_outcome(in_colour_already(reel, restored_reel(vault, reel, first.delivery)))
+    assert f"  film    delivery {first.delivery}, {told}\n" in capsys.readouterr().out

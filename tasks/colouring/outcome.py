@@ -24,6 +24,8 @@ class ColourOutcome:
     delivery: str | None = None
     restored: str | None = None
     """The name of the restored delivery that was coloured."""
+    restored_choices: int = 1
+    """How many restored deliveries there were to choose from."""
     colour: str | None = None
     access: str | None = None
     coverage: str | None = None
@@ -38,6 +40,13 @@ class ColourOutcome:
     """Images in the directory that are named for other reels."""
     shot_rows: tuple[dict[str, Any], ...] = ()
     errors: tuple[str, ...] = ()
+
+    def coloured_what(self) -> str:
+        """Which restored film it is, and where there are several, how another is chosen."""
+        told = f"delivery {self.restored}"
+        if self.restored_choices > 1:
+            told += f", of {self.restored_choices}: the newest, or what --delivery DIGEST names"
+        return told
 
 
 def failed_colour_outcome(source: str, errors: tuple[str, ...]) -> ColourOutcome:

@@ -71,6 +71,8 @@ class RestoredReel:
     delivery: str
     """Its name, 16 hex digits."""
     shots: tuple[RestoredShot, ...]
+    choices: int = 1
+    """Restored deliveries of the reel in the vault, this one with them."""
 
     @property
     def in_colour(self) -> bool:
@@ -118,7 +120,7 @@ def restored_reel(vault: Vault, reel: IngestedReel, asked: str | None = None) ->
             frames = f"frames {shot.span.start}-{shot.span.end - 1} of the restored film"
             raise NotRestored(f"{reel.reel.source}: {frames} are no longer in the vault; run restore again")
         seen.append(_looked_at(vault, reel, shot))
-    film = RestoredReel(name, tuple(seen))
+    film = RestoredReel(name, tuple(seen), len(found))
     why = why_unpaintable(reel.reel.video)
     if why and not film.in_colour:
         raise CannotBePainted(f"{reel.reel.source}: {why}")

@@ -1,6 +1,7 @@
 """The steps of colouring a reel, one Prefect task each."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 from storage.errors import StorageError
 from tasks.colouring import deliver as colour_deliver
@@ -66,7 +67,7 @@ def deliver_colour(
     tell = BOARD.stage(reel.reel.source, "deliver", reel.reel.frame_count)
     with run.ledger.timing("deliver colour", reel.reel):
         key = colour_deliver.deliver_colour(run.vault, reel, film, painted, coloured, run.request.title, tell)
-    outcome = read_colour_outcome(run.vault, reel.reel.source, key)
+    outcome = replace(read_colour_outcome(run.vault, reel.reel.source, key), restored_choices=film.choices)
     with suppress(Exception):  # the delivery stands, whether the UI shows it or not
         publish_shots(key, outcome.shot_rows, f"Coloured shots of {outcome.source}")
     return outcome
@@ -84,6 +85,7 @@ def in_colour_already(reel: IngestedReel, film: RestoredReel) -> ColourOutcome:
         restored=film.delivery,
         grey_shots=tuple(n for n in range(1, len(film.shots) + 1) if n not in own),
         own_colour_shots=own,
+        restored_choices=film.choices,
     )
 
 
