@@ -1,6 +1,7 @@
 """What a coloured film is made of: whether it has colours of its own, and how its colour is coded."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from storage.painting import read_painting
 from storage.pixels import Picture, layout_of
 from storage.reel import VideoFacts
 from storage.vault import Vault
-from tasks.colouring import steps
+from tasks import recipe
+from tasks.colouring import choice, steps
+from tasks.colouring.choice import ChoiceJob, ChoosingWorker
 from tasks.colouring.request import ColourRequest
 from tasks.colouring.restored import CannotBePainted, restored_reel
 from tasks.colouring.steps import NothingToColour, deliver_colour, in_colour_already, read_stills
@@ -24,7 +27,7 @@ from tasks.ingest import IngestedReel
 from tasks.ledger import Ledger
 from tasks.run import Run
 from tests.film import Plan, make_film
-from tests.painting import coloured, paint, restored
+from tests.painting import coloured, paint, quietly, restored
 from tests.reels import decoded, facts
 
 Code = NDArray[np.uint8]
@@ -187,3 +190,43 @@ def test_the_restored_delivery_that_was_taken_is_printed(
     assert f"  film    delivery {second.delivery}, {told}\n" in printed()
     _print_outcome(in_colour_already(reel, restored_reel(vault, reel, first.delivery)))
     assert f"  film    delivery {first.delivery}, {told}\n" in capsys.readouterr().out
+
+
+def test_images_of_other_reels_are_counted_anew_and_make_no_other_delivery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(steps, "publish_shots", lambda *_: None)
+    vault, reel = in_vault(tmp_path, ("grey",))
+    still = paint(tmp_path / "stills", vault, reel, 1)
+    run = Run(ColourRequest(vault.uri, str(still.parent), "copied"), Ledger())
+    told = []
+    for name in ("first_1.png", "second_1.png"):
+        (still.parent / name).write_bytes(still.read_bytes())
+        made = coloured(vault, reel, still.parent)
+        told.append(deliver_colour.fn(run, reel, made.film, made.stills, list(made.outputs)))
+    assert [outcome.other_stills for outcome in told] == [1, 2]
+    assert told[0].delivery == told[1].delivery
+
+
+def test_frames_worth_painting_are_looked_for_anew_where_what_is_seen_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other facts of the film, or other code that reads it: neither finds what the vault remembers."""
+    vault, reel = in_vault(tmp_path, ("grey",))
+    job = ChoiceJob(vault.uri, reel.reel.reel_id, restored_reel(vault, reel).shots[0])
+
+    def remembered() -> int:
+        ChoosingWorker().run(job, quietly)
+        return len(list(vault.path(f"{reel.key}/worth").iterdir()))
+
+    assert (remembered(), remembered()) == (1, 1)
+    video = replace(reel.reel.video, full_range=True, range_tag=2)
+    other = replace(reel, reel=replace(reel.reel, video=video))
+    with monkeypatch.context() as patch:
+        patch.setattr(choice, "load", lambda *_: other)
+        assert remembered() == 2
+    read, seen = recipe.digest_of_code, []
+    monkeypatch.setattr(recipe, "digest_of_code", lambda *paths: seen.extend(paths) or read(*paths))
+    recipe.installation.cache_clear()
+    assert remembered() == 2
+    assert Path(choice.__file__).with_name("restored.py") in seen

@@ -37,7 +37,7 @@ class ColourOutcome:
     failed_shots: tuple[int, ...] = ()
     refused_stills: tuple[str, ...] = ()
     other_stills: int = 0
-    """Images in the directory that are named for other reels."""
+    """Images in the directory that are named for other reels: as of this run, a delivery knows none."""
     shot_rows: tuple[dict[str, Any], ...] = ()
     errors: tuple[str, ...] = ()
 
@@ -91,7 +91,6 @@ def _told(vault: Vault, source: str, key: str, summary: dict[str, Any]) -> Colou
         own_colour_shots=of("own"),
         failed_shots=tuple(summary["failed_shots"]),
         refused_stills=tuple(summary["refused_stills"]),
-        other_stills=summary["other_stills"],
         shot_rows=tuple(shots),
         errors=tuple(errors),
     )

@@ -67,7 +67,8 @@ def deliver_colour(
     tell = BOARD.stage(reel.reel.source, "deliver", reel.reel.frame_count)
     with run.ledger.timing("deliver colour", reel.reel):
         key = colour_deliver.deliver_colour(run.vault, reel, film, painted, coloured, run.request.title, tell)
-    outcome = replace(read_colour_outcome(run.vault, reel.reel.source, key), restored_choices=film.choices)
+    told = read_colour_outcome(run.vault, reel.reel.source, key)
+    outcome = replace(told, restored_choices=film.choices, other_stills=painted.others)
     with suppress(Exception):  # the delivery stands, whether the UI shows it or not
         publish_shots(key, outcome.shot_rows, f"Coloured shots of {outcome.source}")
     return outcome
