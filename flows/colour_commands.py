@@ -107,9 +107,11 @@ def _print_outcome(outcome: "ColourOutcome") -> None:
         return
     if outcome.status == "in colour already":
         print(f"{source}: has colour of its own and keeps it; nothing was coloured")
+        print(f"  film    {outcome.coloured_what()}")
         return
     shots = "1 shot" if outcome.shots == 1 else f"{outcome.shots} shots"
     print(f"{source}: {outcome.coloured_shots} of {shots} coloured, {outcome.status}")
+    print(f"  film    {outcome.coloured_what()}")
     print(f"  colour  {outcome.colour}\n  access  {outcome.access}\n  report  {outcome.report}")
     for numbers, told in (
         (outcome.grey_shots, "left grey, without a still"),

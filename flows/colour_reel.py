@@ -17,5 +17,7 @@ def colour_reel(run: Run[ColourRequest], source: str) -> ColourOutcome:
     if film.in_colour:
         return in_colour_already(reel, film)
     painted = read_stills(run, reel, film)
+    if not painted.fit:  # what has no colour of its own is a title, or meant to stay grey
+        return in_colour_already(reel, film)
     coloured = colour_shots(run, reel, film, painted)
     return deliver_colour(run, reel, film, painted, coloured)

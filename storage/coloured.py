@@ -23,8 +23,10 @@ LABEL = "COLOURISED"
 _LEAST_DEPTH = 10
 _UNTAGGED = 2
 # Numbers of ITU-T H.273: BT.709, and SMPTE 170M, which stands for BT.601 too.
-_BT709, _BT601 = 1, 6
-_KNOWN_MATRICES = (1, 4, 5, 6)
+_BT709, _BT601, _BT2020 = 1, 6, 9
+_KNOWN_MATRICES = (1, 4, 5, 6, _BT2020)
+# BT.709's and those so near them that they are taken for the same: BT.601's two and SMPTE 240M's.
+_NEAR_BT709 = (_BT709, 5, 6, 7)
 # Weights of green, blue, red in the luma of BT.709, in 65536ths; their sum is exact, so that grey stays grey.
 _GBR_709 = (46871, 4732, 13933)
 
@@ -35,17 +37,30 @@ def coloured_layout(layout: PixelLayout) -> PixelLayout:
 
 
 def coloured_video(video: VideoFacts) -> VideoFacts:
-    """The facts of the coloured pictures: nothing is left untagged."""
-    is_tagged = video.layout.colour == "yuv" and video.matrix in _KNOWN_MATRICES
-    by_size = _BT709 if display_matrix(_UNTAGGED, video.height) == Colorspace.ITU709 else _BT601
+    """The facts of the coloured pictures: nothing is left untagged.
+
+    BT.2020's matrix and primaries go together: where one is tagged and the other is not, both are.
+    """
+    matrix, primaries = _colours_of(video)
     return replace(
         video,
         pix_fmt=coloured_layout(video.layout).name,
         range_tag=2 if video.full_range else 1,
-        matrix=video.matrix if is_tagged else _BT709 if video.layout.colour == "rgb" else by_size,
-        primaries=_BT709 if video.primaries == _UNTAGGED else video.primaries,
+        matrix=matrix,
+        primaries=primaries,
         transfer=_BT709 if video.transfer == _UNTAGGED else video.transfer,
     )
+
+
+def why_unpaintable(video: VideoFacts) -> str:
+    """What of a film's tags makes painted colour come out as another; nothing where all is well."""
+    known = "colour is painted by BT.601, BT.709 or BT.2020 alone; convert the film"
+    if video.layout.colour == "yuv" and video.matrix not in (_UNTAGGED, *_KNOWN_MATRICES):
+        return f"its matrix is number {video.matrix} of ITU-T H.273, and {known}"
+    matrix, primaries = _colours_of(video)
+    if primaries == _BT2020 if matrix == _BT2020 else primaries in _NEAR_BT709:
+        return ""
+    return f"its primaries are number {primaries} of ITU-T H.273 and its matrix {matrix}, and {known}"
 
 
 def labels_of(reel: Reel, by: str) -> dict[str, str]:
@@ -128,6 +143,24 @@ def own_chroma(picture: Picture, full_range: bool) -> Float:
 def middle(layout: PixelLayout) -> int:
     """The chroma code that is no colour."""
     return 1 << (layout.depth - 1)
+
+
+def _colours_of(video: VideoFacts) -> tuple[int, int]:
+    """Matrix and primaries of the coloured film."""
+    colour, primaries = video.layout.colour, video.primaries
+    if colour == "grey" and primaries not in (*_NEAR_BT709, _BT2020):
+        primaries = _UNTAGGED  # no grey tells primaries apart
+    if colour == "rgb":
+        matrix = _BT709
+    elif colour == "yuv" and video.matrix in _KNOWN_MATRICES:
+        matrix = video.matrix
+    elif primaries == _BT2020:
+        matrix = _BT2020
+    else:
+        matrix = _BT709 if display_matrix(_UNTAGGED, video.height) == Colorspace.ITU709 else _BT601
+    if primaries == _UNTAGGED:
+        primaries = _BT2020 if matrix == _BT2020 else _BT709
+    return matrix, primaries
 
 
 def _as_plane(codes: NDArray[np.int64], layout: PixelLayout) -> Plane:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import cv2
 
@@ -10,10 +11,12 @@ from storage.digest import digest_of
 from storage.survey import Progress
 from storage.vault import Vault
 from tasks.colouring.restored import RestoredShot, footage_of
-from tasks.ingest import load
+from tasks.ingest import IngestedReel, load
 from tasks.recipe import installation
 
 _MOST_A_SHOT = 3
+_MODULES = ("choice", "restored")
+"""Those of this room that can change what is found."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class ChoosingWorker:
         """The most useful first, counted in the shot; found once for this code. Raises StorageError."""
         vault = Vault(job.vault)
         reel = load(vault, job.reel_id)
-        recipe = {"restored": job.shot.key, **installation("models", "storage", "tasks/colouring/choice.py")}
+        recipe = _recipe(reel, job)
         key = f"{reel.key}/worth/{digest_of(recipe)}.json"
         if vault.exists(key):
             return [Worth(**each) for each in json.loads(vault.read(key))["frames"]]
@@ -43,3 +46,11 @@ class ChoosingWorker:
         record = {"recipe": recipe, "frames": [asdict(each) for each in found]}
         vault.write(key, json.dumps(record, indent=2, default=str).encode())
         return found
+
+
+def _recipe(reel: IngestedReel, job: ChoiceJob) -> dict[str, Any]:
+    return {
+        "restored": job.shot.key,
+        "video": asdict(reel.reel.video),
+        **installation("models", "storage", *(f"tasks/colouring/{name}.py" for name in _MODULES)),
+    }

@@ -40,6 +40,8 @@ Origin = Literal["stills", "own", "none"]
 """Where a shot's colour comes from: painted stills; the film, which has colour of its own; nowhere: grey."""
 _SURE = 0.1
 """Of 1; under this confidence next to nothing is known, and colourisers fade to grey."""
+# Numbers of ITU-T H.273.
+_MATRICES: dict[int, Matrix] = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 9: "bt2020"}
 _MODULES = ("colour", "stills", "restored")
 """Those of this room that can change a byte of a shot."""
 
@@ -72,8 +74,8 @@ class ColourJob:
 
 
 def matrix_of(video: VideoFacts) -> Matrix:
-    """The matrix of a coloured film: BT.709's (number 1 in ITU-T H.273), or BT.601's, and no other."""
-    return "bt709" if video.matrix == 1 else "bt601"
+    """The matrix of a coloured film, which has no other than these."""
+    return _MATRICES[video.matrix]
 
 
 def colour_key(reel: IngestedReel, job: ColourJob) -> str:

@@ -24,6 +24,8 @@ class ColourOutcome:
     delivery: str | None = None
     restored: str | None = None
     """The name of the restored delivery that was coloured."""
+    restored_choices: int = 1
+    """How many restored deliveries there were to choose from."""
     colour: str | None = None
     access: str | None = None
     coverage: str | None = None
@@ -35,9 +37,16 @@ class ColourOutcome:
     failed_shots: tuple[int, ...] = ()
     refused_stills: tuple[str, ...] = ()
     other_stills: int = 0
-    """Images in the directory that are named for other reels."""
+    """Images in the directory that are named for other reels: as of this run, a delivery knows none."""
     shot_rows: tuple[dict[str, Any], ...] = ()
     errors: tuple[str, ...] = ()
+
+    def coloured_what(self) -> str:
+        """Which restored film it is, and where there are several, how another is chosen."""
+        told = f"delivery {self.restored}"
+        if self.restored_choices > 1:
+            told += f", of {self.restored_choices}: the newest, or what --delivery DIGEST names"
+        return told
 
 
 def failed_colour_outcome(source: str, errors: tuple[str, ...]) -> ColourOutcome:
@@ -82,7 +91,6 @@ def _told(vault: Vault, source: str, key: str, summary: dict[str, Any]) -> Colou
         own_colour_shots=of("own"),
         failed_shots=tuple(summary["failed_shots"]),
         refused_stills=tuple(summary["refused_stills"]),
-        other_stills=summary["other_stills"],
         shot_rows=tuple(shots),
         errors=tuple(errors),
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.colour.presence import has_colour
 from models.restorer import Footage
 from storage import delivery as names
-from storage.coloured import coloured_video, luma_codes, luma_signal, own_chroma
+from storage.coloured import coloured_video, luma_codes, luma_signal, own_chroma, why_unpaintable
 from storage.delivery import picture_at, read_pictures
 from storage.errors import StorageError, VaultError
 from storage.pixels import Picture
@@ -26,12 +26,18 @@ from tasks.shots import timeline_reel
 
 Float = NDArray[np.float32]
 
-_LOOKED_AT = 3
+_LOOKED_AT = 7
 """Frames of a shot that are asked whether they have colour."""
+_LIT = 0.15
+"""Of 1; of a dark frame 99 of 100 pixels are under it. Of twelve films the darkest frame has 0.33 there."""
 
 
 class NotRestored(StorageError):
     """There is no restored film of the reel to be coloured."""
+
+
+class CannotBePainted(StorageError):
+    """The film's own tags are of a kind that no colour can be painted for."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class RestoredShot:
     """Where its output lies in the vault."""
     in_colour: bool = False
     """Whether the film has colour of its own here."""
+    is_dark: bool = False
+    """Whether nothing is lit here, as in leader, so that nothing can tell whether it has colour."""
 
     def pictures(self, vault: Vault) -> Iterator[Picture]:
         """All of them, in order. Raises VaultError."""
@@ -63,11 +71,18 @@ class RestoredReel:
     delivery: str
     """Its name, 16 hex digits."""
     shots: tuple[RestoredShot, ...]
+    choices: int = 1
+    """Restored deliveries of the reel in the vault, this one with them."""
 
     @property
     def in_colour(self) -> bool:
-        """Whether the film has colour of its own all through."""
-        return all(shot.in_colour for shot in self.shots)
+        """Whether the film has colour of its own wherever there is light."""
+        return self.partly_in_colour and all(shot.in_colour or shot.is_dark for shot in self.shots)
+
+    @property
+    def partly_in_colour(self) -> bool:
+        """Whether any shot has colour of its own."""
+        return any(shot.in_colour for shot in self.shots)
 
     def shot_of(self, frame: int) -> RestoredShot:
         """The shot with this frame of the reel."""
@@ -75,7 +90,10 @@ class RestoredReel:
 
 
 def restored_reel(vault: Vault, reel: IngestedReel, asked: str | None = None) -> RestoredReel:
-    """The delivery asked for, or the newest. Raises NotRestored, VaultError where its records are broken."""
+    """The delivery asked for, or the newest.
+
+    Raises NotRestored, CannotBePainted, VaultError where its records are broken.
+    """
     found = {key.rpartition("/")[2]: key for key in delivery_keys(vault, reel, in_colour=False)}
     if asked and asked not in found:
         known = ", ".join(found) or "none"
@@ -96,13 +114,17 @@ def restored_reel(vault: Vault, reel: IngestedReel, asked: str | None = None) ->
         )
     except (ValueError, KeyError, TypeError) as error:
         raise VaultError(f"{vault.url(folder)}/{names.SUMMARY}: broken ({error!r})") from error
-    in_colour = []
+    seen = []
     for shot in shots:
         if not vault.exists(f"{shot.key}/shot.json"):
             frames = f"frames {shot.span.start}-{shot.span.end - 1} of the restored film"
             raise NotRestored(f"{reel.reel.source}: {frames} are no longer in the vault; run restore again")
-        in_colour.append(replace(shot, in_colour=_is_in_colour(vault, reel, shot)))
-    return RestoredReel(name, tuple(in_colour))
+        seen.append(_looked_at(vault, reel, shot))
+    film = RestoredReel(name, tuple(seen), len(found))
+    why = why_unpaintable(reel.reel.video)
+    if why and not film.in_colour:
+        raise CannotBePainted(f"{reel.reel.source}: {why}")
+    return film
 
 
 def lightness(picture: Picture, reel: Reel) -> Float:
@@ -132,13 +154,18 @@ def _made_at(vault: Vault, key: str) -> str:
         raise VaultError(f"{vault.url(key)}/{PAYLOAD}/{names.EVENTS}: broken ({error!r})") from error
 
 
-def _is_in_colour(vault: Vault, reel: IngestedReel, shot: RestoredShot) -> bool:
+def _looked_at(vault: Vault, reel: IngestedReel, shot: RestoredShot) -> RestoredShot:
+    """The shot with what a few of its frames tell of its colour."""
     if reel.reel.video.layout.colour == "grey":
-        return False
+        return shot
+    is_dark = True
     places = np.linspace(shot.span.start, shot.span.end - 1, _LOOKED_AT + 2)[1:-1]
     for frame in sorted({round(place) for place in places}):
         picture = shot.picture(vault, reel.reel, frame)
-        chroma_2HW = own_chroma(picture, reel.reel.video.full_range)
-        if has_colour(chroma_2HW, lightness(picture, reel.reel)):
-            return True
-    return False
+        luma_HW = lightness(picture, reel.reel)
+        if np.percentile(luma_HW, 99) < _LIT:
+            continue
+        if has_colour(own_chroma(picture, reel.reel.video.full_range), luma_HW):
+            return replace(shot, in_colour=True)
+        is_dark = False
+    return replace(shot, is_dark=is_dark)

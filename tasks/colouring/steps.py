@@ -1,6 +1,7 @@
 """The steps of colouring a reel, one Prefect task each."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 from storage.errors import StorageError
 from tasks.colouring import deliver as colour_deliver
@@ -31,10 +32,13 @@ def find_restored(run: Run[ColourRequest], reel: IngestedReel) -> RestoredReel:
 
 @step("read stills")
 def read_stills(run: Run[ColourRequest], reel: IngestedReel, film: RestoredReel) -> ReelStills:
-    """The painted stills that fit the reel, and why others do not. Raises NothingToColour where none does."""
+    """The painted stills that fit the reel, and why others do not.
+
+    Raises NothingToColour where none does, unless the film has colours of its own and nobody painted more.
+    """
     BOARD.stage(reel.reel.source, "stills")
     painted = stills.take_stills(run.vault, reel, film, run.request.stills)
-    if not painted.fit:
+    if not painted.fit and (painted.refused or not film.partly_in_colour):
         raise NothingToColour("\n".join([_without_stills(run, reel, painted), *painted.refused]))
     return painted
 
@@ -63,23 +67,26 @@ def deliver_colour(
     tell = BOARD.stage(reel.reel.source, "deliver", reel.reel.frame_count)
     with run.ledger.timing("deliver colour", reel.reel):
         key = colour_deliver.deliver_colour(run.vault, reel, film, painted, coloured, run.request.title, tell)
-    outcome = read_colour_outcome(run.vault, reel.reel.source, key)
+    told = read_colour_outcome(run.vault, reel.reel.source, key)
+    outcome = replace(told, restored_choices=film.choices, other_stills=painted.others)
     with suppress(Exception):  # the delivery stands, whether the UI shows it or not
         publish_shots(key, outcome.shot_rows, f"Coloured shots of {outcome.source}")
     return outcome
 
 
 def in_colour_already(reel: IngestedReel, film: RestoredReel) -> ColourOutcome:
-    """What is told of a reel that has colour of its own all through, and keeps it."""
-    count, reel_id = len(film.shots), reel.reel.reel_id
+    """What is told of a reel that has colour of its own, and keeps it."""
+    own = tuple(n for n, shot in enumerate(film.shots, 1) if shot.in_colour)
     return ColourOutcome(
         reel.reel.source,
         "in colour already",
-        reel_id,
+        reel.reel.reel_id,
         reel.reel.frame_count,
-        count,
+        len(film.shots),
         restored=film.delivery,
-        own_colour_shots=tuple(range(1, count + 1)),
+        grey_shots=tuple(n for n in range(1, len(film.shots) + 1) if n not in own),
+        own_colour_shots=own,
+        restored_choices=film.choices,
     )
 
 
