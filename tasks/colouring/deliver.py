@@ -230,7 +230,6 @@ def _summary(
         "frames": reel.reel.frame_count,
         "stills": [asdict(still) for still in stills.fit],
         "refused_stills": list(stills.refused),
-        "other_stills": stills.others,
         "failed_shots": [n for n, shot in enumerate(shots, 1) if shot.failure],
         "review_items": len(items),
         "shots": [

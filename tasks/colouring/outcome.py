@@ -34,8 +34,12 @@ class ColourOutcome:
     own_colour_shots: tuple[int, ...] = ()
     failed_shots: tuple[int, ...] = ()
     refused_stills: tuple[str, ...] = ()
+    unpainted_stills: int = 0
+    """Images in the directory that are named for this reel and have no colour yet."""
     other_stills: int = 0
-    """Images in the directory that are named for other reels."""
+    """Images that are named for other reels."""
+    unnamed_stills: tuple[str, ...] = ()
+    """Images whose names tell no reel and frame: the same for every reel of a run."""
     shot_rows: tuple[dict[str, Any], ...] = ()
     errors: tuple[str, ...] = ()
 
@@ -82,7 +86,6 @@ def _told(vault: Vault, source: str, key: str, summary: dict[str, Any]) -> Colou
         own_colour_shots=of("own"),
         failed_shots=tuple(summary["failed_shots"]),
         refused_stills=tuple(summary["refused_stills"]),
-        other_stills=summary["other_stills"],
         shot_rows=tuple(shots),
         errors=tuple(errors),
     )

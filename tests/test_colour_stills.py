@@ -1,0 +1,107 @@
+"""Painted stills: what is not painted yet, what is named for no reel, names of any alphabet."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import pytest
+
+from flows.colour_commands import _print_outcomes
+from storage.delivery import REVIEW
+from storage.master import GREY8, Ffv1Writer
+from storage.painting import write_still
+from storage.pixels import Picture
+from storage.reel import VideoFacts
+from storage.vault import Vault
+from tasks.colouring import steps
+from tasks.colouring.dispatch import plan_colour
+from tasks.colouring.request import ColourRequest
+from tasks.colouring.restored import restored_reel
+from tasks.colouring.steps import NothingToColour, deliver_colour, read_stills
+from tasks.colouring.stills import take_stills
+from tasks.ingest import IngestedReel
+from tasks.ledger import Ledger
+from tasks.run import Run
+from tests.film import Plan, make_film
+from tests.painting import coloured, grey_still, paint, painted, restored
+
+
+def _reel(root: Path, name: str = "reel", seed: int = 4) -> tuple[Vault, IngestedReel]:
+    """A reel of two shots of eight frames in a vault, 160x120, restored."""
+    video = VideoFacts(
+        "ffv1", "gray", 160, 120, Fraction(18), Fraction(1), 0, "progressive", True, 2, 2, 2, 2
+    )
+    root.mkdir(exist_ok=True)
+    with Ffv1Writer(root / f"{name}.mkv", video) as writer:
+        for frame in make_film(seed, Plan(2, (8, 8), cut_ins=0)).frames:
+            writer.write(Picture((frame,), GREY8))
+    return restored(root / "vault", root / f"{name}.mkv", [8])
+
+
+@pytest.fixture
+def reel(tmp_path: Path) -> tuple[Vault, IngestedReel]:
+    return _reel(tmp_path)
+
+
+def _run(vault: Vault, stills: Path) -> Run[ColourRequest]:
+    return Run(ColourRequest(vault.uri, str(stills), "copied", share=False), Ledger())
+
+
+def test_stills_that_are_not_painted_yet_are_counted_and_are_no_failure(
+    reel: tuple[Vault, IngestedReel], tmp_path: Path
+) -> None:
+    """As colour-stills leaves them; one painted and saved as TIFF beside the grey PNG is taken."""
+    folder = tmp_path / "stills"
+    folder.mkdir()
+    for frame in (3, 5, 12):
+        write_still(folder / f"reel_{frame:06d}.png", grey_still(*reel, frame))
+    run = _run(reel[0], folder)
+    with pytest.raises(NothingToColour, match=r"none of its stills in .* is painted yet"):
+        read_stills.fn(run, reel[1], restored_reel(*reel))
+    cv2.imwrite(str(folder / "reel_000003.tif"), painted(grey_still(*reel, 3))[..., ::-1])
+    found = take_stills(*reel, restored_reel(*reel), str(folder))
+    assert [(still.frame, still.name) for still in found.fit] == [(3, "reel_000003.tif")]
+    assert (found.refused, found.unpainted) == ((), 3)
+    assert "refused still" not in (coloured(*reel, folder).data / REVIEW).read_text()
+
+
+def test_images_named_for_no_reel_cost_nothing_and_are_told_once_a_run(
+    reel: tuple[Vault, IngestedReel],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(steps, "publish_shots", lambda *_: None)  # it would start a server
+    folder = tmp_path / "stills"
+    paint(folder, *reel, 3)
+    first = coloured(*reel, folder)
+    paint(folder, *reel, 3, "palette.png")
+    paint(folder, *reel, 3, "12.png")
+    paint(folder, *reel, 3, "other_3.png")
+    write_still(folder / "reel_000012.png", grey_still(*reel, 12))
+    again = coloured(*reel, folder)
+    assert again.key == first.key
+    run, film = _run(reel[0], folder), restored_reel(*reel)
+    found = read_stills.fn(run, reel[1], film)
+    outputs = [output for _, output in plan_colour(*reel, film, found.fit, run.request)]
+    outcome = deliver_colour.fn(run, reel[1], film, found, outputs)
+    assert outcome.status == "delivered"
+    assert (outcome.unpainted_stills, outcome.other_stills) == (1, 1)
+    assert outcome.unnamed_stills == ("12.png", "palette.png")
+    assert _print_outcomes([outcome, outcome], as_json=False) == 0
+    out, err = capsys.readouterr()
+    assert out.count("stills not painted yet: 1") == 2
+    assert err.splitlines() == [
+        "warning: 12.png, palette.png: not used, the name tells no reel and frame; "
+        "call a still like <reel>_000120.png"
+    ]
+
+
+def test_a_folder_with_nothing_for_the_reel_says_what_it_holds(
+    reel: tuple[Vault, IngestedReel], tmp_path: Path
+) -> None:
+    for name in ("palette.png", "other_3.png"):
+        paint(tmp_path / "stills", *reel, 3, name)
+    with pytest.raises(NothingToColour) as told:
+        read_stills.fn(_run(reel[0], tmp_path / "stills"), reel[1], restored_reel(*reel))
+    assert "(1 images are named for other reels, 1 for none, like palette.png)" in str(told.value)
