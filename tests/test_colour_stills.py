@@ -1,5 +1,9 @@
 """Painted stills: what is not painted yet, what is named for no reel, names of any alphabet."""
 
+import json
+import os
+import unicodedata
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -105,3 +109,39 @@ def test_a_folder_with_nothing_for_the_reel_says_what_it_holds(
     with pytest.raises(NothingToColour) as told:
         read_stills.fn(_run(reel[0], tmp_path / "stills"), reel[1], restored_reel(*reel))
     assert "(1 images are named for other reels, 1 for none, like palette.png)" in str(told.value)
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_letters_with_marks_are_the_same_however_they_are_written(form: str, tmp_path: Path) -> None:
+    """A Mac takes them apart."""
+    vault, reel = _reel(tmp_path, unicodedata.normalize("NFC", "Köln_é"))
+    folder = tmp_path / "stills"
+    paint(folder, vault, reel, 3, unicodedata.normalize(form, "Köln_é_3.png"))
+    paint(folder / unicodedata.normalize(form, "Köln_é"), vault, reel, 5, "5.png")
+    found = take_stills(vault, reel, restored_reel(vault, reel), str(folder))
+    assert [(still.frame, still.name) for still in found.fit] == [(3, "Köln_é_3.png"), (5, "5.png")]
+
+
+def test_names_that_no_record_could_hold_are_cleaned_where_they_enter(
+    reel: tuple[Vault, IngestedReel], tmp_path: Path
+) -> None:
+    folder = tmp_path / "stills"
+    image = paint(folder, *reel, 3).read_bytes()
+    for name in (b"caf\xe9.png", b"two\nlines.png", b"caf\xe9_3.png"):
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_bytes(image)
+    found = take_stills(*reel, restored_reel(*reel), str(folder))
+    assert (found.unnamed, found.others, found.refused) == (("caf\ufffd.png", "two\ufffdlines.png"), 1, ())
+    "".join(found.unnamed).encode()  # no surrogates
+
+
+def test_a_reel_and_its_still_of_a_name_that_is_no_text(tmp_path: Path) -> None:
+    """The painted still is taken, the other refused, and what is told of them is text."""
+    vault, reel = _reel(tmp_path)
+    reel = replace(reel, reel=replace(reel.reel, name=os.fsdecode(b"caf\xe9\n.mkv")))
+    folder = tmp_path / "stills"
+    paint(folder, vault, reel, 3, os.fsdecode(b"caf\xe9\n_3.png"))
+    write_still(folder / os.fsdecode(b"caf\xe9\n_16.png"), grey_still(vault, reel, 3))
+    found = take_stills(vault, reel, restored_reel(vault, reel), str(folder))
+    assert [still.name for still in found.fit] == ["caf\ufffd\ufffd_3.png"]
+    assert [line.partition(":")[0] for line in found.refused] == ["caf\ufffd\ufffd_16.png"]
+    json.dumps([found.fit[0].name, *found.refused], ensure_ascii=False).encode()

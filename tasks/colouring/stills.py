@@ -5,7 +5,9 @@ identifier or its file's name without suffix, `<frame>` a frame's number in the 
 """
 
 import hashlib
+import os
 import re
+import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -26,6 +28,7 @@ from tasks.ingest import IngestedReel
 
 Float = NDArray[np.float32]
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NUMBERED = re.compile(r"(?:(?P<reel>.+)_)?(?P<frame>[0-9]{1,9})", re.ASCII)
 
 
@@ -126,21 +129,31 @@ def still_ab(rgb_HW3: Float) -> Float:
 
 def still_name(reel: Reel, frame: int) -> str:
     """What the still of a frame is called."""
-    return f"{PurePosixPath(reel.name).stem}_{frame:06d}.png"
+    return f"{PurePosixPath(plain_name(reel.name)).stem}_{frame:06d}.png"
+
+
+def plain_name(name: str) -> str:
+    """A file's name as it is compared and told: of composed letters (NFC; some file systems give them
+    apart), and U+FFFD for what no record or line could hold: bytes that are no UTF-8, line breaks.
+    """
+    told = os.fsencode(name).decode("utf-8", "replace")
+    return _CONTROL.sub("\ufffd", unicodedata.normalize("NFC", told))
 
 
 def _find(folder: Path, reel: Reel) -> _Found:
     found: dict[int, list[Path]] = defaultdict(list)
     unnamed: list[str] = []
     others = 0
-    ours = {reel.reel_id, PurePosixPath(reel.name).stem, reel.name}
+    name = plain_name(reel.name)
+    ours = {reel.reel_id, PurePosixPath(name).stem, name}
     with reading(str(folder)):
         images = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
     for path in sorted(images):
-        match = _NUMBERED.fullmatch(path.stem)
+        name = plain_name(path.name)
+        match = _NUMBERED.fullmatch(PurePosixPath(name).stem)
         if match is None or (match["reel"] is None and path.parent == folder):
-            unnamed.append(path.name)
-        elif (match["reel"] or path.parent.name) not in ours:
+            unnamed.append(name)
+        elif (match["reel"] or plain_name(path.parent.name)) not in ours:
             others += 1
         else:
             found[int(match["frame"])].append(path)
@@ -149,11 +162,11 @@ def _find(folder: Path, reel: Reel) -> _Found:
 
 def _painting(path: Path, frame: int, reel: Reel) -> _Painting | None:
     """What was painted on the frame; None if nothing was yet. Raises SourceError."""
-    name, video = path.name, reel.video
+    name, video = plain_name(path.name), reel.video
     if frame >= reel.frame_count:
         last = reel.frame_count - 1
         raise SourceError(f"{name}: the reel has no frame {frame}, its last is {last}; rename it")
-    with reading(str(path)):
+    with reading(name):
         data = path.read_bytes()
     rgb_HW3 = read_painting(data, name)
     height, width = rgb_HW3.shape[:2]
