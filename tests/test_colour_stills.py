@@ -2,18 +2,21 @@
 
 import json
 import os
+import struct
 import unicodedata
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from flows.colour_commands import _print_outcomes
 from storage.delivery import REVIEW
+from storage.errors import SourceError
 from storage.master import GREY8, Ffv1Writer
-from storage.painting import write_still
+from storage.painting import image_size, write_still
 from storage.pixels import Picture
 from storage.reel import VideoFacts
 from storage.vault import Vault
@@ -145,3 +148,54 @@ def test_a_reel_and_its_still_of_a_name_that_is_no_text(tmp_path: Path) -> None:
     assert [still.name for still in found.fit] == ["caf\ufffd\ufffd_3.png"]
     assert [line.partition(":")[0] for line in found.refused] == ["caf\ufffd\ufffd_16.png"]
     json.dumps([found.fit[0].name, *found.refused], ensure_ascii=False).encode()
+
+
+SAVED = {
+    "PNG": (".png", np.uint8, []),
+    "PNG, 16 bit": (".png", np.uint16, []),
+    "TIFF": (".tif", np.uint8, []),
+    "TIFF, 16 bit, uncompressed": (".tif", np.uint16, [cv2.IMWRITE_TIFF_COMPRESSION, 1]),
+    "JPEG": (".jpg", np.uint8, []),
+    "JPEG, progressive": (".jpg", np.uint8, [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]),
+}
+
+
+@pytest.mark.parametrize(("suffix", "dtype", "how"), SAVED.values(), ids=SAVED)
+def test_the_size_is_told_by_the_header(suffix: str, dtype: type, how: list[int]) -> None:
+    """Of the first bytes where the format has its header in front."""
+    _, data = cv2.imencode(suffix, np.full((65, 97, 3), 9, dtype), how)
+    whole = data.tobytes()
+    assert image_size(whole, "still") == (97, 65)
+    for end in (4, 9, 19):
+        with pytest.raises(SourceError, match="still: "):
+            image_size(whole[:end], "still")
+
+
+def test_the_size_is_told_of_big_endian_tiff_and_of_jpeg_with_a_preview() -> None:
+    tags = struct.pack(">HHIHHHHIHH", 256, 3, 1, 97, 0, 257, 3, 1, 65, 0)
+    assert image_size(b"MM\0*" + struct.pack(">IH", 8, 2) + tags, "still") == (97, 65)
+    _, small = cv2.imencode(".jpg", np.zeros((8, 8, 3), np.uint8))
+    _, large = cv2.imencode(".jpg", np.zeros((65, 97, 3), np.uint8))
+    preview = struct.pack(">BBH", 0xFF, 0xE1, 2 + small.size) + small.tobytes()
+    data = large.tobytes()[:2] + preview + large.tobytes()[2:]
+    assert image_size(data, "still") == (97, 65)
+
+
+def test_an_image_of_giant_size_is_refused_by_its_header(
+    reel: tuple[Vault, IngestedReel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "stills"
+    giant = bytearray(paint(folder, *reel, 3).read_bytes())
+    giant[16:24] = struct.pack(">II", 100_000, 50_000)
+    (folder / "reel_000005.png").write_bytes(giant)
+    (folder / "reel_000006.png").touch()
+    os.truncate(folder / "reel_000006.png", 65 << 20)
+    decoded = []
+    decode = cv2.imdecode
+    monkeypatch.setattr(cv2, "imdecode", lambda *asked: (decoded.append(asked), decode(*asked))[1])
+    found = take_stills(*reel, restored_reel(*reel), str(folder))
+    assert [still.frame for still in found.fit] == [3]
+    huge, long = found.refused
+    assert huge.startswith("reel_000005.png: is 100000x50000 and the reel is 160x120; paint on the frame as ")
+    assert long == "reel_000006.png: is over 64 MiB, too much for one frame; save one layer only"
+    assert len(decoded) == 1

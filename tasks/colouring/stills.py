@@ -20,7 +20,7 @@ from models.colour.references import colours, fit
 from models.restorer import luma
 from storage.errors import SourceError
 from storage.filesystem import reading
-from storage.painting import SUFFIXES, read_painting
+from storage.painting import SUFFIXES, read_painting, read_still
 from storage.reel import Reel
 from storage.vault import Vault
 from tasks.colouring.restored import RestoredReel, lightness
@@ -166,15 +166,8 @@ def _painting(path: Path, frame: int, reel: Reel) -> _Painting | None:
     if frame >= reel.frame_count:
         last = reel.frame_count - 1
         raise SourceError(f"{name}: the reel has no frame {frame}, its last is {last}; rename it")
-    with reading(name):
-        data = path.read_bytes()
+    data = read_still(path, name, video.width, video.height)
     rgb_HW3 = read_painting(data, name)
-    height, width = rgb_HW3.shape[:2]
-    if (width, height) != (video.width, video.height):
-        raise SourceError(
-            f"{name}: is {width}x{height} and the reel is {video.width}x{video.height}; paint on the "
-            "frame as `answerprint colour-stills` writes it, neither scaled nor cropped"
-        )
     found = colours(still_ab(rgb_HW3))
     return None if found == "grey" else _Painting(name, path.suffix.lower(), data, rgb_HW3, found == "tinted")
 
