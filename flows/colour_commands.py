@@ -19,7 +19,9 @@ _MOST_NAMES = 5
 def add_commands(command: Command) -> None:
     sub = command("colour-stills", _stills, "write out the frames that are worth painting, under their names")
     _common_options(sub)
-    sub.add_argument("--output", required=True, metavar="FOLDER", help="where to; nothing there is replaced")
+    sub.add_argument(
+        "--output", required=True, metavar="FOLDER", help="where to; images there stay as they are"
+    )
     sub.add_argument("--count", type=at_least_one, metavar="N", help="at most so many for each reel")
     sub = command("colour", _colour, "colour restored reels from stills that a person painted")
     _common_options(sub)

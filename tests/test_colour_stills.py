@@ -1,12 +1,17 @@
 """Painted stills: what is not painted yet, what is named for no reel, names of any alphabet."""
 
+import csv
 import json
 import os
+import shutil
 import struct
 import unicodedata
+from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,15 +24,19 @@ from storage.master import GREY8, Ffv1Writer
 from storage.painting import image_size, write_still
 from storage.pixels import Picture
 from storage.reel import VideoFacts
+from storage.survey import Progress
 from storage.vault import Vault
 from tasks.colouring import steps
+from tasks.colouring.blanks import write_stills
+from tasks.colouring.choice import ChoiceJob, ChoosingWorker
 from tasks.colouring.dispatch import plan_colour
 from tasks.colouring.request import ColourRequest
 from tasks.colouring.restored import restored_reel
 from tasks.colouring.steps import NothingToColour, deliver_colour, read_stills
 from tasks.colouring.stills import take_stills
-from tasks.ingest import IngestedReel
+from tasks.ingest import IngestedReel, ingest
 from tasks.ledger import Ledger
+from tasks.pool import Pool
 from tasks.run import Run
 from tests.film import Plan, make_film
 from tests.painting import coloured, grey_still, paint, painted, restored
@@ -199,3 +208,74 @@ def test_an_image_of_giant_size_is_refused_by_its_header(
     assert huge.startswith("reel_000005.png: is 100000x50000 and the reel is 160x120; paint on the frame as ")
     assert long == "reel_000006.png: is over 64 MiB, too much for one frame; save one layer only"
     assert len(decoded) == 1
+
+
+class _HerePool(Pool):
+    """Does each job as it is given, in this process."""
+
+    def __init__(self) -> None:
+        self.worker = ChoosingWorker()
+
+    def submit(self, job: ChoiceJob, cost: float, deadline_s: float, progress: Progress) -> "Future[Any]":
+        future: Future[Any] = Future()
+        future.set_result(self.worker.run(job, progress))
+        return future
+
+    def cancel(self, futures: Iterable["Future[Any]"]) -> None:
+        pass
+
+
+def _two_reels(root: Path, names: tuple[str, str]) -> tuple[list[str], Vault]:
+    """Two films in one vault, in folders of their own."""
+    for folder, name, seed in (("a", names[0], 4), ("b", names[1], 9)):
+        (root / folder).mkdir()
+        _reel(root / folder, name, seed)
+    vault = root / "a" / "vault"
+    shutil.copytree(root / "b" / "vault" / "reels", vault / "reels", dirs_exist_ok=True)
+    return [str(root / "a" / f"{names[0]}.mkv"), str(root / "b" / f"{names[1]}.mkv")], Vault(str(vault))
+
+
+@pytest.mark.parametrize("names", [("reel", "other"), ("reel", "reel")], ids=["two names", "one name"])
+def test_each_reel_has_stills_and_a_list_of_its_own(names: tuple[str, str], tmp_path: Path) -> None:
+    sources, vault = _two_reels(tmp_path, names)
+    folder = tmp_path / "stills"
+    written = write_stills(vault.uri, sources, str(folder), _HerePool())
+    assert [each.failure or each.errors for each in written] == [(), ()]
+    listed = set()
+    for each, source, name in zip(written, sources, names, strict=True):
+        reel = ingest(vault, source, None, lambda done: None)
+        stem = name if names[0] != names[1] else reel.reel.reel_id
+        assert {still.still.rpartition("_")[0] for still in each.stills} == {stem}
+        for still in each.stills:
+            image = cv2.imread(str(folder / still.still), cv2.IMREAD_UNCHANGED)
+            assert np.array_equal(image, grey_still(vault, reel, still.frame))
+        with (folder / f"{stem}_stills.csv").open() as table:
+            rows = [row["still"] for row in csv.DictReader(table)]
+        assert rows == [still.still for still in each.stills]
+        listed |= {*rows, f"{stem}_stills.csv"}
+        assert take_stills(vault, reel, restored_reel(vault, reel), str(folder)).unpainted == len(each.stills)
+    assert {path.name for path in folder.iterdir()} == listed
+
+
+def test_what_is_there_is_kept_and_told_where_it_is_of_another_film(tmp_path: Path) -> None:
+    """Two films of one name, one run each: the second finds the first one's stills in its way."""
+    sources, vault = _two_reels(tmp_path, ("reel", "reel"))
+    folder = tmp_path / "stills"
+    (first,) = write_stills(vault.uri, sources[:1], str(folder), _HerePool())
+    reel = ingest(vault, sources[0], None, lambda done: None)
+    best = first.stills[0]
+    paint(folder, vault, reel, best.frame)
+    kept = (folder / best.still).read_bytes()
+    (again,) = write_stills(vault.uri, sources[:1], str(folder), _HerePool())
+    assert (again.stills, again.errors) == (first.stills, ())
+    (elsewhere,) = write_stills(vault.uri, sources[1:], str(tmp_path / "elsewhere"), _HerePool())
+    for still in elsewhere.stills:
+        (folder / still.still).write_bytes(kept)
+    (folder / elsewhere.stills[-1].still).write_bytes(b"no picture")
+    (other,) = write_stills(vault.uri, sources[1:], str(folder), _HerePool())
+    assert (other.stills, other.reached) == ((), 0)
+    assert len(other.errors) == len(elsewhere.stills)
+    assert other.errors[0].startswith(f"{elsewhere.stills[0].still}: does not show frame ")
+    assert "not a PNG, TIFF or JPEG image" in other.errors[-1]
+    assert all("name another --output" in error for error in other.errors)
+    assert (folder / elsewhere.stills[0].still).read_bytes() == kept

@@ -127,9 +127,14 @@ def still_ab(rgb_HW3: Float) -> Float:
     return lab_of_rgb(np.ascontiguousarray(np.moveaxis(rgb_HW3, -1, 0)))[1:]
 
 
-def still_name(reel: Reel, frame: int) -> str:
-    """What the still of a frame is called."""
-    return f"{PurePosixPath(plain_name(reel.name)).stem}_{frame:06d}.png"
+def still_name(reel: Reel, frame: int, stem: str = "") -> str:
+    """What the still of a frame is called. stem: what the reel is called; its file's name if left out."""
+    return f"{stem or plain_stem(reel.name)}_{frame:06d}.png"
+
+
+def plain_stem(name: str) -> str:
+    """A film's name without suffix, as its stills are named by it."""
+    return PurePosixPath(plain_name(name)).stem
 
 
 def plain_name(name: str) -> str:
@@ -145,12 +150,12 @@ def _find(folder: Path, reel: Reel) -> _Found:
     unnamed: list[str] = []
     others = 0
     name = plain_name(reel.name)
-    ours = {reel.reel_id, PurePosixPath(name).stem, name}
+    ours = {reel.reel_id, plain_stem(name), name}
     with reading(str(folder)):
         images = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
     for path in sorted(images):
         name = plain_name(path.name)
-        match = _NUMBERED.fullmatch(PurePosixPath(name).stem)
+        match = _NUMBERED.fullmatch(plain_stem(name))
         if match is None or (match["reel"] is None and path.parent == folder):
             unnamed.append(name)
         elif (match["reel"] or plain_name(path.parent.name)) not in ours:
@@ -158,6 +163,13 @@ def _find(folder: Path, reel: Reel) -> _Found:
         else:
             found[int(match["frame"])].append(path)
     return _Found(found, others, tuple(unnamed))
+
+
+def shows(path: Path, reel: Reel, frame_HW: Float) -> bool:
+    """Whether an image, painted or not, shows the frame, in place or moved. Raises SourceError."""
+    name, video = plain_name(path.name), reel.video
+    rgb_HW3 = read_painting(read_still(path, name, video.width, video.height), name)
+    return fit(luma(np.moveaxis(rgb_HW3, -1, 0), "rgb"), frame_HW).verdict != "other"
 
 
 def _painting(path: Path, frame: int, reel: Reel) -> _Painting | None:
