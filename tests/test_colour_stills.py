@@ -120,7 +120,7 @@ def test_a_folder_with_nothing_for_the_reel_says_what_it_holds(
         paint(tmp_path / "stills", *reel, 3, name)
     with pytest.raises(NothingToColour) as told:
         read_stills.fn(_run(reel[0], tmp_path / "stills"), reel[1], restored_reel(*reel))
-    assert "(1 images are named for other reels, 1 for none, like palette.png)" in str(told.value)
+    assert "(images named for other reels: 1, for none: 1, like palette.png)" in str(told.value)
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])

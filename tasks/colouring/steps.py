@@ -93,15 +93,15 @@ def in_colour_already(reel: IngestedReel, film: RestoredReel) -> ColourOutcome:
 def _without_stills(run: Run[ColourRequest], reel: IngestedReel, painted: ReelStills) -> str:
     source, folder = reel.reel.source, run.request.stills
     if painted.refused:
-        unpainted = f" ({painted.unpainted} are not painted yet)" if painted.unpainted else ""
+        unpainted = f" (not painted yet: {painted.unpainted})" if painted.unpainted else ""
         return f"{source}: none of its stills in {folder} can be used{unpainted}"
     if painted.unpainted:
         return f"{source}: none of its stills in {folder} is painted yet; paint one and run again"
     passed_over = []
     if painted.others:
-        passed_over.append(f"{painted.others} images are named for other reels")
+        passed_over.append(f"images named for other reels: {painted.others}")
     if painted.unnamed:
-        passed_over.append(f"{len(painted.unnamed)} for none, like {painted.unnamed[0]}")
+        passed_over.append(f"for none: {len(painted.unnamed)}, like {painted.unnamed[0]}")
     told = f" ({', '.join(passed_over)})" if passed_over else ""
     return (
         f"{source}: no still of it in {folder}{told}; `answerprint colour-stills` writes frames to paint, "
