@@ -12,11 +12,16 @@ from flows.commands import DELIVERED, FAILED, WITH_FAILURES, Command, at_least_o
 if TYPE_CHECKING:
     from tasks.colouring.outcome import ColourOutcome
 
+_MOST_NAMES = 5
+"""Of images that are not used, in one line."""
+
 
 def add_commands(command: Command) -> None:
     sub = command("colour-stills", _stills, "write out the frames that are worth painting, under their names")
     _common_options(sub)
-    sub.add_argument("--output", required=True, metavar="FOLDER", help="where to; nothing there is replaced")
+    sub.add_argument(
+        "--output", required=True, metavar="FOLDER", help="where to; images there stay as they are"
+    )
     sub.add_argument("--count", type=at_least_one, metavar="N", help="at most so many for each reel")
     sub = command("colour", _colour, "colour restored reels from stills that a person painted")
     _common_options(sub)
@@ -93,6 +98,7 @@ def _print_outcomes(outcomes: Sequence["ColourOutcome"], as_json: bool) -> int:
     else:
         for outcome in outcomes:
             _print_outcome(outcome)
+        _warn_of_unnamed(sorted({name for outcome in outcomes for name in outcome.unnamed_stills}))
     statuses = {outcome.status for outcome in outcomes}
     if "failed" in statuses:
         return FAILED
@@ -119,12 +125,25 @@ def _print_outcome(outcome: "ColourOutcome") -> None:
     ):
         if numbers:
             print(f"  {told}: {_shots(numbers)}")
+    if outcome.unpainted_stills:
+        print(f"  stills not painted yet: {outcome.unpainted_stills}")
     if outcome.other_stills:
         print(f"  images named for other reels: {outcome.other_stills}")
     if outcome.review_items:
         print(f"  to be looked at: {outcome.review_items}, listed in the report")
     for error in outcome.errors:
         print(f"  {error}", file=sys.stderr)
+
+
+def _warn_of_unnamed(names: Sequence[str]) -> None:
+    """Once a run, whatever the number of its reels."""
+    if names:
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        print(
+            f"warning: {', '.join(names[:_MOST_NAMES])}{more}: not used, the name tells no reel and frame; "
+            "call a still like <reel>_000120.png",
+            file=sys.stderr,
+        )
 
 
 def _shots(numbers: Sequence[int]) -> str:

@@ -229,13 +229,11 @@ REFUSED = {
     "no such frame": ("reel_16.png", _written, "the reel has no frame 16, its last is 15"),
     "of the other shot": ("reel_12.png", _written, "does not show frame 12"),
     "of another film": ("reel_3.png", _other_film, "does not show frame 3"),
-    "grey": ("reel_3.png", lambda p, s: _written(p, s.mean(2).astype(np.uint8)), "has no colour yet"),
     "a negative": ("reel_3.png", lambda p, s: _written(p, 255 - s), "is a negative of frame 3"),
     "moved": ("reel_3.png", lambda p, s: _written(p, np.roll(s, 9, 1)), "lies 9 px right and 0 px down"),
     "no image": ("reel_3.png", _text, "not a PNG, TIFF or JPEG image"),
     "broken": ("reel_3.png", _cut_off, "cannot be read whole"),
     "see-through": ("reel_3.png", _see_through, "is see-through in places"),
-    "without a frame": ("clouds.png", _written, "its name tells no reel and frame; call it like reel_"),
 }  # fmt: skip
 
 

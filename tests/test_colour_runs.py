@@ -113,16 +113,17 @@ def test_the_frames_worth_painting_are_written_grey_under_their_names(
         written = cv2.imread(str(output / still["still"]), cv2.IMREAD_UNCHANGED)
         assert np.array_equal(written, grey_still(vault, reel, still["frame"]))
         assert (still["shot"] - 1) * _SHOT_FRAMES <= still["frame"] < still["shot"] * _SHOT_FRAMES
-    with (output / "stills.csv").open() as table:
+    with (output / "reel_stills.csv").open() as table:
         assert [row["still"] for row in csv.DictReader(table)] == [each["still"] for each in told["stills"]]
     adds = [still["adds"] for still in told["stills"]]
     assert adds == sorted(adds, reverse=True)
     best = output / told["stills"][0]["still"]
-    best.write_bytes(b"painted already")
+    cv2.imwrite(str(best), painted(grey_still(vault, reel, told["stills"][0]["frame"]))[..., ::-1])
+    kept = best.read_bytes()
     (tmp_path / "other").mkdir()
     other = _film(tmp_path / "other", seed=6)
     assert main(["colour-stills", str(source), str(other), *options, "--count", "1"]) == 1
-    assert best.read_bytes() == b"painted already"
+    assert best.read_bytes() == kept
     out, err = capsys.readouterr()
     assert f"1 still to paint in {output}" in out
     assert f"{other}: not restored yet" in err

@@ -2,20 +2,25 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.colour.choice import Worth
 from storage.coloured import shown_grey
-from storage.errors import StorageError
-from storage.filesystem import absolute, is_local, write_atomically
+from storage.errors import SourceError, StorageError
+from storage.filesystem import absolute, is_local, name_of, write_atomically
 from storage.painting import write_still
+from storage.reel import Reel
 from storage.vault import Vault
 from tasks.colouring.choice import ChoiceJob
-from tasks.colouring.restored import RestoredReel, RestoredShot, restored_reel
-from tasks.colouring.stills import still_name
+from tasks.colouring.restored import RestoredReel, RestoredShot, lightness, restored_reel
+from tasks.colouring.stills import plain_stem, shows, still_name
 from tasks.dispatch import Count
 from tasks.ingest import IngestedReel, ingest
 from tasks.pool import JobFailed, Pool
@@ -23,7 +28,8 @@ from tasks.progress import BOARD
 from tasks.request import RequestError
 from tasks.sources import find_sources
 
-LIST = "stills.csv"
+_LIST = "stills.csv"
+"""After the reel's name and `_`."""
 # A worker that takes this long for a megapixel hangs.
 _DEADLINE_S, _DEADLINE_S_A_MEGAPIXEL = 600, 60
 
@@ -54,7 +60,7 @@ class StillsToPaint:
     """Share of the reel's pixels, shots in colour of their own left out, that they reach all together."""
     own_colour_shots: tuple[int, ...] = ()
     errors: tuple[str, ...] = ()
-    """A line for each shot that could not be looked through."""
+    """A line for each shot that could not be looked through, and for each image in the way."""
     failure: str = ""
     """Why there is nothing else, where the reel cannot be used."""
 
@@ -85,7 +91,8 @@ def write_stills(
     """The stills of each reel, most useful first, as PNG in `output`, with a list of them.
 
     pool: of ChoosingWorker. count: at most so many for each reel; all that are worth it if None. An image
-    that is there already may be painted and stays as it is. Raises RequestError, PoolError, VaultError.
+    that is there already may be painted and stays as it is; one of another film is told. Reels whose files
+    have one name are called by their identifiers. Raises RequestError, PoolError, VaultError.
     """
     if not is_local(output):
         raise RequestError(f"--output {output}: name a directory on this machine")
@@ -95,31 +102,32 @@ def write_stills(
     if delivery and len(reels) > 1:
         raise RequestError(f"--delivery is for one reel and {len(reels)} were named; run them one by one")
     folder = Path(absolute(output))
+    named = Counter(plain_stem(name_of(source)) for source in reels)
     written = []
     for source in reels:
         try:
             reel = ingest(Vault(vault), source, None, BOARD.stage(source, "ingest"))
             restored = restored_reel(Vault(vault), reel, delivery)
-            found, failed = _worth(vault, reel, restored, pool)
-            written.append(_written(Vault(vault), reel, restored, folder, found[:count], failed))
+            stem = plain_stem(reel.reel.name)
+            stem = stem if named[stem] == 1 else reel.reel.reel_id
+            found, failed = _worth(vault, reel, restored, stem, pool)
+            told = _written(Vault(vault), reel, restored, folder, found[:count], failed)
+            _write_list(folder / f"{stem}_{_LIST}", told.stills)
+            written.append(told)
         except StorageError as error:  # it costs this reel alone
             written.append(StillsToPaint(source, str(folder), failure=str(error)))
         finally:
             BOARD.close(source)
-    rows = [asdict(still) for each in written for still in each.stills]
-    if rows:
-        text = io.StringIO()
-        table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
-        write_atomically(folder / LIST, text.getvalue().encode())
     return written
 
 
 def _worth(
-    vault: str, reel: IngestedReel, restored: RestoredReel, pool: Pool
+    vault: str, reel: IngestedReel, restored: RestoredReel, stem: str, pool: Pool
 ) -> tuple[list[StillToPaint], list[str]]:
-    """Every frame that is worth painting, the most useful first; and a line for each shot given up."""
+    """Every frame that is worth painting, the most useful first; and a line for each shot given up.
+
+    stem: what the stills call the reel.
+    """
     count = Count(BOARD.stage(reel.reel.source, "stills", reel.reel.frame_count))
     running = {}
     for n, shot in enumerate(restored.shots, 1):
@@ -140,7 +148,7 @@ def _worth(
                 continue
             for worth in worths:
                 frame, adds = shot.span.start + worth.frame, worth.adds * _frames(shot) / total
-                found.append(StillToPaint(still_name(reel.reel, frame), n, frame, worth.reaches, adds))
+                found.append(StillToPaint(still_name(reel.reel, frame, stem), n, frame, worth.reaches, adds))
     finally:
         pool.cancel(running.values())
     return sorted(found, key=lambda still: (-still.adds, still.frame)), failed
@@ -154,14 +162,40 @@ def _written(
     chosen: Sequence[StillToPaint],
     failed: Sequence[str],
 ) -> StillsToPaint:
+    stills, errors = [], list(failed)
     for still in chosen:
         path = folder / still.still
+        picture = restored.shot_of(still.frame).picture(vault, reel.reel, still.frame)
         if not path.exists():
-            picture = restored.shot_of(still.frame).picture(vault, reel.reel, still.frame)
             write_still(path, shown_grey(picture, reel.reel.video))
+        elif why := _in_the_way(path, reel.reel, still.frame, lightness(picture, reel.reel)):
+            errors.append(why)
+            continue
+        stills.append(still)
     own = tuple(n for n, shot in enumerate(restored.shots, 1) if shot.in_colour)
-    reached = sum(still.adds for still in chosen)
-    return StillsToPaint(reel.reel.source, str(folder), tuple(chosen), reached, own, tuple(failed))
+    reached = sum(still.adds for still in stills)
+    return StillsToPaint(reel.reel.source, str(folder), tuple(stills), reached, own, tuple(errors))
+
+
+def _in_the_way(path: Path, reel: Reel, frame: int, frame_HW: NDArray[np.float32]) -> str:
+    """Why the image that is there is no still of the frame; empty if it is one."""
+    try:
+        if shows(path, reel, frame_HW):
+            return ""
+        why = f"{path.name}: does not show frame {frame}; is it of another film?"
+    except SourceError as error:
+        why = str(error)
+    return f"{why} (it was there and is left as it is; name another --output, or move it)"
+
+
+def _write_list(path: Path, stills: Sequence[StillToPaint]) -> None:
+    if not stills:
+        return
+    text = io.StringIO()
+    table = csv.DictWriter(text, [field.name for field in fields(StillToPaint)], lineterminator="\n")
+    table.writeheader()
+    table.writerows(asdict(still) for still in stills)
+    write_atomically(path, text.getvalue().encode())
 
 
 def _frames(shot: RestoredShot) -> int:

@@ -36,8 +36,12 @@ class ColourOutcome:
     own_colour_shots: tuple[int, ...] = ()
     failed_shots: tuple[int, ...] = ()
     refused_stills: tuple[str, ...] = ()
+    unpainted_stills: int = 0
+    """Images in the directory that are named for this reel and have no colour yet."""
     other_stills: int = 0
-    """Images in the directory that are named for other reels: as of this run, a delivery knows none."""
+    """Images that are named for other reels."""
+    unnamed_stills: tuple[str, ...] = ()
+    """Images whose names tell no reel and frame: the same for every reel of a run."""
     shot_rows: tuple[dict[str, Any], ...] = ()
     errors: tuple[str, ...] = ()
 

@@ -67,8 +67,14 @@ def deliver_colour(
     tell = BOARD.stage(reel.reel.source, "deliver", reel.reel.frame_count)
     with run.ledger.timing("deliver colour", reel.reel):
         key = colour_deliver.deliver_colour(run.vault, reel, film, painted, coloured, run.request.title, tell)
-    told = read_colour_outcome(run.vault, reel.reel.source, key)
-    outcome = replace(told, restored_choices=film.choices, other_stills=painted.others)
+        outcome = replace(
+            read_colour_outcome(run.vault, reel.reel.source, key),
+            restored_choices=film.choices,
+            # Of the directory as it is now: the same delivery may have been made when it held other images.
+            unpainted_stills=painted.unpainted,
+            other_stills=painted.others,
+            unnamed_stills=painted.unnamed,
+        )
     with suppress(Exception):  # the delivery stands, whether the UI shows it or not
         publish_shots(key, outcome.shot_rows, f"Coloured shots of {outcome.source}")
     return outcome
@@ -93,9 +99,17 @@ def in_colour_already(reel: IngestedReel, film: RestoredReel) -> ColourOutcome:
 def _without_stills(run: Run[ColourRequest], reel: IngestedReel, painted: ReelStills) -> str:
     source, folder = reel.reel.source, run.request.stills
     if painted.refused:
-        return f"{source}: none of its stills in {folder} can be used"
-    others = f" ({painted.others} images are named for other reels)" if painted.others else ""
+        unpainted = f" (not painted yet: {painted.unpainted})" if painted.unpainted else ""
+        return f"{source}: none of its stills in {folder} can be used{unpainted}"
+    if painted.unpainted:
+        return f"{source}: none of its stills in {folder} is painted yet; paint one and run again"
+    passed_over = []
+    if painted.others:
+        passed_over.append(f"images named for other reels: {painted.others}")
+    if painted.unnamed:
+        passed_over.append(f"for none: {len(painted.unnamed)}, like {painted.unnamed[0]}")
+    told = f" ({', '.join(passed_over)})" if passed_over else ""
     return (
-        f"{source}: no still of it in {folder}{others}; `answerprint colour-stills` writes frames to paint, "
+        f"{source}: no still of it in {folder}{told}; `answerprint colour-stills` writes frames to paint, "
         f"named like {stills.still_name(reel.reel, 0)}"
     )

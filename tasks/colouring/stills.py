@@ -5,7 +5,9 @@ identifier or its file's name without suffix, `<frame>` a frame's number in the 
 """
 
 import hashlib
+import os
 import re
+import unicodedata
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,7 +20,7 @@ from models.colour.references import colours, fit
 from models.restorer import luma
 from storage.errors import SourceError
 from storage.filesystem import reading
-from storage.painting import SUFFIXES, read_painting
+from storage.painting import SUFFIXES, read_painting, read_still
 from storage.reel import Reel
 from storage.vault import Vault
 from tasks.colouring.restored import RestoredReel, lightness
@@ -26,6 +28,7 @@ from tasks.ingest import IngestedReel
 
 Float = NDArray[np.float32]
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NUMBERED = re.compile(r"(?:(?P<reel>.+)_)?(?P<frame>[0-9]{1,9})", re.ASCII)
 
 
@@ -52,26 +55,63 @@ class ReelStills:
     """By frame."""
     refused: tuple[str, ...] = ()
     """One line for each that was not taken: what, where, what to do."""
+    unpainted: int = 0
+    """Images that have no colour yet."""
     others: int = 0
     """Images named for other reels."""
+    unnamed: tuple[str, ...] = ()
+    """Images whose names tell no reel and frame."""
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The images of a directory by what their names tell."""
+
+    ours: dict[int, list[Path]]
+    """By the reel's frame."""
+    others: int
+    unnamed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Painting:
+    """An image file that was read."""
+
+    name: str
+    suffix: str
+    data: bytes
+    rgb_HW3: Float
+    tinted: bool
+    """One hue all over."""
 
 
 def take_stills(vault: Vault, reel: IngestedReel, restored: RestoredReel, folder: str) -> ReelStills:
     """The stills in the folder that fit the reel, copied into the vault. What does not fit costs no other.
 
-    Raises VaultError.
+    Raises SourceError where the folder cannot be read, VaultError.
     """
-    found, refused, others = _find(Path(folder), reel.reel)
-    fit = []
-    for frame, paths in sorted(found.items()):
+    found = _find(Path(folder), reel.reel)
+    fit: list[Still] = []
+    refused: list[str] = []
+    unpainted = 0
+    for frame, paths in sorted(found.ours.items()):
+        paintings = []
+        for path in paths:
+            try:
+                painting = _painting(path, frame, reel.reel)
+            except SourceError as error:
+                refused.append(str(error))
+                continue
+            unpainted += painting is None
+            paintings += [painting] if painting else []
         try:
-            if len(paths) > 1:
-                named = " and ".join(path.name for path in paths)
+            if len(paintings) > 1:
+                named = " and ".join(painting.name for painting in paintings)
                 raise SourceError(f"{named}: frame {frame} has more than one still; keep one of them")
-            fit.append(_taken(vault, reel, restored, frame, paths[0]))
+            fit += [_taken(vault, reel, restored, frame, painting) for painting in paintings]
         except SourceError as error:
             refused.append(str(error))
-    return ReelStills(tuple(fit), tuple(refused), others)
+    return ReelStills(tuple(fit), tuple(refused), unpainted, found.others, found.unnamed)
 
 
 def load_still(vault: Vault, still: Still) -> Float:
@@ -87,61 +127,79 @@ def still_ab(rgb_HW3: Float) -> Float:
     return lab_of_rgb(np.ascontiguousarray(np.moveaxis(rgb_HW3, -1, 0)))[1:]
 
 
-def still_name(reel: Reel, frame: int) -> str:
-    """What the still of a frame is called."""
-    return f"{PurePosixPath(reel.name).stem}_{frame:06d}.png"
+def still_name(reel: Reel, frame: int, stem: str = "") -> str:
+    """What the still of a frame is called. stem: what the reel is called; its file's name if left out."""
+    return f"{stem or plain_stem(reel.name)}_{frame:06d}.png"
 
 
-def _find(folder: Path, reel: Reel) -> tuple[dict[int, list[Path]], list[str], int]:
-    """Images by the reel's frame they are named for, what is named for none, and how many for other reels."""
+def plain_stem(name: str) -> str:
+    """A film's name without suffix, as its stills are named by it."""
+    return PurePosixPath(plain_name(name)).stem
+
+
+def plain_name(name: str) -> str:
+    """A file's name as it is compared and told: of composed letters (NFC; some file systems give them
+    apart), and U+FFFD for what no record or line could hold: bytes that are no UTF-8, line breaks.
+    """
+    told = os.fsencode(name).decode("utf-8", "replace")
+    return _CONTROL.sub("\ufffd", unicodedata.normalize("NFC", told))
+
+
+def _find(folder: Path, reel: Reel) -> _Found:
     found: dict[int, list[Path]] = defaultdict(list)
-    refused: list[str] = []
+    unnamed: list[str] = []
     others = 0
-    ours = {reel.reel_id, PurePosixPath(reel.name).stem, reel.name}
+    name = plain_name(reel.name)
+    ours = {reel.reel_id, plain_stem(name), name}
     with reading(str(folder)):
         images = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
     for path in sorted(images):
-        match = _NUMBERED.fullmatch(path.stem)
+        name = plain_name(path.name)
+        match = _NUMBERED.fullmatch(plain_stem(name))
         if match is None or (match["reel"] is None and path.parent == folder):
-            refused.append(
-                f"{path.name}: its name tells no reel and frame; call it like {still_name(reel, 120)}"
-            )
-        elif (match["reel"] or path.parent.name) not in ours:
+            unnamed.append(name)
+        elif (match["reel"] or plain_name(path.parent.name)) not in ours:
             others += 1
         else:
             found[int(match["frame"])].append(path)
-    return found, refused, others
+    return _Found(found, others, tuple(unnamed))
 
 
-def _taken(vault: Vault, reel: IngestedReel, restored: RestoredReel, frame: int, path: Path) -> Still:
-    video = reel.reel.video
-    if frame >= reel.reel.frame_count:
-        last = reel.reel.frame_count - 1
-        raise SourceError(f"{path.name}: the reel has no frame {frame}, its last is {last}; rename it")
-    with reading(str(path)):
-        data = path.read_bytes()
-    rgb_HW3 = read_painting(data, path.name)
-    height, width = rgb_HW3.shape[:2]
-    if (width, height) != (video.width, video.height):
-        raise SourceError(
-            f"{path.name}: is {width}x{height} and the reel is {video.width}x{video.height}; paint on the "
-            "frame as `answerprint colour-stills` writes it, neither scaled nor cropped"
-        )
+def shows(path: Path, reel: Reel, frame_HW: Float) -> bool:
+    """Whether an image, painted or not, shows the frame, in place or moved. Raises SourceError."""
+    name, video = plain_name(path.name), reel.video
+    rgb_HW3 = read_painting(read_still(path, name, video.width, video.height), name)
+    return fit(luma(np.moveaxis(rgb_HW3, -1, 0), "rgb"), frame_HW).verdict != "other"
+
+
+def _painting(path: Path, frame: int, reel: Reel) -> _Painting | None:
+    """What was painted on the frame; None if nothing was yet. Raises SourceError."""
+    name, video = plain_name(path.name), reel.video
+    if frame >= reel.frame_count:
+        last = reel.frame_count - 1
+        raise SourceError(f"{name}: the reel has no frame {frame}, its last is {last}; rename it")
+    data = read_still(path, name, video.width, video.height)
+    rgb_HW3 = read_painting(data, name)
+    found = colours(still_ab(rgb_HW3))
+    return None if found == "grey" else _Painting(name, path.suffix.lower(), data, rgb_HW3, found == "tinted")
+
+
+def _taken(
+    vault: Vault, reel: IngestedReel, restored: RestoredReel, frame: int, painting: _Painting
+) -> Still:
     picture = restored.shot_of(frame).picture(vault, reel.reel, frame)
-    notes = _fitting(path.name, frame, rgb_HW3, lightness(picture, reel.reel))
-    sha256 = hashlib.sha256(data).hexdigest()
-    key = f"{reel.key}/stills/{sha256[:16]}{path.suffix.lower()}"
+    notes = _fitting(painting, frame, lightness(picture, reel.reel))
+    sha256 = hashlib.sha256(painting.data).hexdigest()
+    key = f"{reel.key}/stills/{sha256[:16]}{painting.suffix}"
     if not vault.exists(key):
-        vault.write(key, data)
-    return Still(frame, path.name, sha256, key, notes)
+        vault.write(key, painting.data)
+    return Still(frame, painting.name, sha256, key, notes)
 
 
-def _fitting(name: str, frame: int, rgb_HW3: Float, frame_HW: Float) -> tuple[str, ...]:
+def _fitting(painting: _Painting, frame: int, frame_HW: Float) -> tuple[str, ...]:
     """What a person should know of a still that fits its frame. Raises SourceError for one that does not."""
-    coloured = colours(still_ab(rgb_HW3))
-    if coloured == "grey":
-        raise SourceError(f"{name}: has no colour yet; paint it")
-    found = fit(luma(np.moveaxis(rgb_HW3, -1, 0), "rgb"), frame_HW)
+    name = painting.name
+    found = fit(luma(np.moveaxis(painting.rgb_HW3, -1, 0), "rgb"), frame_HW)
     if found.verdict == "other":
         raise SourceError(
             f"{name}: does not show frame {frame} (likeness {found.likeness:.2f} of 1); is it another frame, "
@@ -158,6 +216,6 @@ def _fitting(name: str, frame: int, rgb_HW3: Float, frame_HW: Float) -> tuple[st
     notes = []
     if found.verdict == "toned":
         notes.append(f"its tone is {found.tone:.0%} off that of frame {frame}; its colours may look other")
-    if coloured == "tinted":
+    if painting.tinted:
         notes.append("one tint all over: is it painted?")
     return tuple(notes)
