@@ -1,4 +1,4 @@
-"""Restorers by name: those without weights by a word, those with weights by the directory of their bundle."""
+"""Restorers by name: those that come with Answerprint by a word, others by the directory of their weights."""
 
 import os
 from pathlib import Path
@@ -12,8 +12,10 @@ from models.weights import check_weights, read_bundle
 
 # The best restorer this installation has.
 DEFAULT = "classical"
-NAMES = ("default", "classical", "none")
-UNTRAINED = ("rtn", "rtn-paper", "reweave", "reweave-small", "reweave-large")
+SHIPPED = {"reweave": Path(__file__).with_name("shipped") / "reweave"}
+"""Weight bundles that come with this installation; their cards lie in them."""
+NAMES = ("default", "classical", "none", *SHIPPED)
+UNTRAINED = ("rtn", "rtn-paper", "reweave-small", "reweave-large")
 """Networks that there are no weights of here; listed, because naming them would import torch."""
 
 
@@ -23,6 +25,8 @@ def resolved(name: str) -> str:
 
     Imports no torch. Raises UnknownRestorer; WeightsError for a bundle that is damaged.
     """
+    if name in SHIPPED:
+        check_weights(read_bundle(SHIPPED[name]))
     if name in NAMES:
         return DEFAULT if name == "default" else name
     if "://" in name:
@@ -46,12 +50,17 @@ def resolved(name: str) -> str:
 
 def has_weights(name: str) -> bool:
     """Whether a resolved name is that of a network."""
-    return name not in NAMES
+    return name in SHIPPED or name not in NAMES
+
+
+def bundle_folder(name: str) -> Path:
+    """Where the bundle of a resolved name that has weights lies."""
+    return SHIPPED.get(name) or Path(name)
 
 
 def title(name: str) -> str:
     """What people are told of a resolved name: paths mean nothing elsewhere. Raises WeightsError."""
-    return name if name in NAMES else read_bundle(Path(name)).title
+    return read_bundle(bundle_folder(name)).title if has_weights(name) else name
 
 
 def load_restorer(name: str, use: Use = Use()) -> Restorer:  # noqa: B008 - it is frozen
@@ -67,7 +76,7 @@ def load_restorer(name: str, use: Use = Use()) -> Restorer:  # noqa: B008 - it i
         return ClassicalRestorer()
     from models.neural.restorer import NeuralRestorer  # not needed by those who have no weights
 
-    return NeuralRestorer(read_bundle(Path(name)), use)
+    return NeuralRestorer(read_bundle(bundle_folder(name)), use)
 
 
 def _looks_like_a_path(name: str) -> bool:

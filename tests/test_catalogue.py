@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from models.catalogue import UNTRAINED, load_restorer
+from models.catalogue import SHIPPED, UNTRAINED, load_restorer
 from models.neural import reweave
 from models.neural.reweave import Reweave, ReweaveConfig
 from models.restorer import Card
 from models.rtn import CONFIGS
-from models.weights import CONFIG, WEIGHTS, Bundle, read_bundle, write_bundle
+from models.weights import CONFIG, WEIGHTS, Bundle, check_weights, read_bundle, write_bundle
 from storage.master import GREY8, Ffv1Writer
 from storage.pixels import Picture
 from storage.reel import VideoFacts
@@ -52,15 +52,38 @@ def test_a_bundle_may_be_called_what_an_untrained_network_is(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RequestError, match="no weights"):
-        RestoreRequest("vault", "reweave")
+        RestoreRequest("vault", "reweave-large")
+    _bundle(tmp_path / "reweave-large")
+    assert RestoreRequest("vault", "reweave-large").restorer == str(tmp_path / "reweave-large")
+
+
+def test_weights_that_come_with_us_go_by_their_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     _bundle(tmp_path / "reweave")
-    assert RestoreRequest("vault", "reweave").restorer == str(tmp_path / "reweave")
+    request = RestoreRequest("vault", "reweave")
+    assert request.restorer == "reweave"
+    shipped = read_bundle(SHIPPED["reweave"])
+    assert request.title == f"reweave {shipped.sha256[:16]}"
+    assert load_restorer("reweave").card.weights_sha256 == shipped.sha256
+    assert RestoreRequest("vault", "./reweave").restorer == str(tmp_path / "reweave")
+
+
+@pytest.mark.parametrize("folder", SHIPPED.values(), ids=SHIPPED)
+def test_what_comes_with_us_says_what_it_is(folder: Path) -> None:
+    bundle = read_bundle(folder)
+    check_weights(bundle)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([CONFIG, WEIGHTS, "card.md"])
+    card = (folder / "card.md").read_text()
+    assert bundle.sha256 in card
+    assert bundle.licence in card
+    for said in ("licence", "corpus", "PSNR", "harm", "Limits"):
+        assert said in card, said
 
 
 @pytest.mark.parametrize(
     ("name", "damage", "told"),
     [
-        pytest.param("x", None, "choose one of default, classical, none", id="unknown"),
+        pytest.param("x", None, "choose one of default, classical, none, reweave", id="unknown"),
         pytest.param("", None, "choose one of", id="nothing"),
         pytest.param("models:/dirt@champion", None, "names no model here; write", id="registry"),
         pytest.param("s3://weights/b", None, "copy it", id="elsewhere"),
@@ -95,7 +118,7 @@ def test_what_cannot_restore_is_refused_at_the_door(
 
 
 def test_every_network_is_known_by_name() -> None:
-    assert {*CONFIGS, *reweave.CONFIGS} <= {*UNTRAINED}
+    assert {*CONFIGS, *reweave.CONFIGS} <= {*UNTRAINED, *SHIPPED}
 
 
 def test_the_door_needs_no_torch(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from models.catalogue import bundle_folder, has_weights
 from models.weights import Bundle, read_bundle
 from storage.corpus import Corpus
 from storage.digest import digest_of
@@ -67,7 +68,10 @@ class RetrainRequest:
                 begun = named(self.training.begin)
             except UNUSABLE as error:
                 raise RequestError(f"--begin {error}") from error
-            object.__setattr__(self, "training", replace(self.training, begin=begun.name))
+            if not has_weights(begun.name):
+                raise RequestError(f"--begin {begun.title}: has no weights to begin with; name one that has")
+            begin = str(bundle_folder(begun.name))
+            object.__setattr__(self, "training", replace(self.training, begin=begin))
         object.__setattr__(self, "trainings", absolute(self.trainings or str(home() / "trainings")))
         self.training.windows()
         part_items(self.training.batch_items, self.workers)
