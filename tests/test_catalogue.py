@@ -76,7 +76,7 @@ def test_what_comes_with_us_says_what_it_is(folder: Path) -> None:
     card = (folder / "card.md").read_text()
     assert bundle.sha256 in card
     assert bundle.licence in card
-    for said in ("licence", "corpus", "PSNR", "harm", "Limits"):
+    for said in ("licence", "origin", "corpus", "PSNR", "harm", "What it is not for"):
         assert said in card, said
 
 

@@ -224,6 +224,12 @@ def test_a_training_has_a_place_of_its_own(corpus: Path, tmp_path: Path) -> None
             ["retrain", "{corpus}", "--steps", "3", "--recipes", "mild"], USAGE, "no such recipe", id="recipe"
         ),
         pytest.param(
+            ["retrain", "{corpus}", "--steps", "3", "--begin", "classical"],
+            USAGE,
+            "--begin classical: has no weights",
+            id="begin with none",
+        ),
+        pytest.param(
             ["retrain", "{corpus}", "--steps", "3", "--gate", "kind=1"], USAGE, "no such margin", id="gate"
         ),
         pytest.param(
