@@ -273,7 +273,7 @@ def events_of(
             {
                 "eventIdentifier": f"{reel.reel_id}-{kind.replace(' ', '-')}",
                 "eventType": kind,
-                "eventDateTime": started.isoformat(timespec="seconds"),
+                "eventDateTime": started.isoformat(timespec="milliseconds"),
                 "eventDetail": detail,
                 "eventOutcome": outcome,
                 "linkingAgentIdentifier": "Answerprint",
