@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -69,19 +69,29 @@ def deliver(
 
     Raises SourceError where the source was touched, DeliveryRefused where a law is broken, VaultError.
     """
-    check_untouched(reel.reel)
     recipe = {
         "shots": [[asdict(shot.span), shot.key, bool(shot.failure), shot.decision] for shot in shots],
         "mode": mode,
         "mask": mask.facts if mask else None,
-        **installation("storage", "tasks"),
     }
-    key = f"{reel.key}/deliver/{digest_of(recipe)}"
+    return publish(
+        vault, reel, recipe, lambda bag: _make(vault, bag, reel, shots, mode, restorer, progress, mask)
+    )
+
+
+def publish(vault: Vault, reel: IngestedReel, recipe: Mapping[str, Any], make: Callable[[Path], None]) -> str:
+    """The key of the delivery that the recipe names, made unless it is there. make: fills the bag's folder.
+
+    Raises SourceError where the source was touched, VaultError, and what `make` does.
+    """
+    check_untouched(reel.reel)
+    key = f"{reel.key}/deliver/{digest_of({**recipe, **installation('storage', 'tasks')})}"
     if vault.exists(f"{key}/{RECORD}"):
         return key
     try:
         with vault.publishing(key, RECORD) as bag:
-            _make(vault, bag, reel, shots, mode, restorer, progress, mask)
+            (bag / PAYLOAD).mkdir()
+            make(bag)
     except (FFmpegError, OSError) as error:  # the source's own troubles are SourceError
         raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
     return key
@@ -99,7 +109,6 @@ def _make(
 ) -> None:
     started = datetime.now(UTC)
     folder = bag / PAYLOAD
-    folder.mkdir()
     _join(vault, folder, reel, shots)
     touched = _write_records(vault, folder, reel, shots)
     _prove(folder, reel, [shot.span for shot in shots], touched, progress)

@@ -261,7 +261,7 @@ def test_two_hold_the_same_weights_and_stop_together() -> None:
     assert first.step == second.step == alone.step == 3
     assert all(torch.equal(weight, second.network[name]) for name, weight in first.network.items())
     assert first.fed == second.fed == alone.fed
-    assert notes.steps == pytest.approx(heard.steps, rel=0.03)
+    assert notes.steps == pytest.approx(heard.steps, rel=1e-3)
 
 
 def test_it_ends_when_it_gets_no_better() -> None:

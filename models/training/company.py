@@ -70,3 +70,18 @@ class Peers:
 
 
 ALONE = Alone()
+
+
+def over_all(company: Company) -> Callable[[Tensor], Tensor]:
+    """What makes of one worker's sum that of all, in the same order in each. Its gradient is such that the
+    mean of the workers' gradients is that of the whole batch."""
+
+    def total(own: Tensor) -> Tensor:
+        if company.size == 1:
+            return own
+        mean = own.detach().clone()
+        company.mean([mean])
+        many = own * company.size
+        return many + (mean * company.size - many).detach()
+
+    return total

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from models.metrics.detection import Detection, compare
 from models.metrics.fidelity import Fidelity, fidelity
-from models.training.company import ALONE, Company
+from models.training.company import ALONE, Company, over_all
 from models.training.course import Course
 from models.training.discriminator import TemporalPatchGAN
 from models.training.learner import Learner
@@ -69,10 +69,8 @@ def train(
     the same progress and end with the same weights, and only the first worker uses `frozen`, `reporter` and
     `keep` and knows the best weights. Raises ArithmeticError where the loss is no number.
 
-    What all go down is the mean of the losses of the parts, which for some terms is not the loss of the whole
-    batch: a weighted mean (pixel, spread, and temporal, where something moves out of the picture) gives each
-    part one voice, however little damage it has, and Dice is taken over a part's damage, not the batch's. So
-    another number of workers is another training, if not by much; the unweighted terms agree.
+    What all go down is the loss of the whole batch: sums are taken over all parts before one is divided by
+    another. Another number of workers adds in another order, and differs in the last digits alone.
     """
     torch.set_flush_denormal(True)  # Adam's moments shrink to denormals, which processors are slow with
     network = learner.network
@@ -85,7 +83,7 @@ def train(
         named |= {f"critic.{name}": weight for name, weight in critic.named_parameters()}
     optimizer = torch.optim.AdamW(named.values(), course.rate, weight_decay=course.weight_decay)
     _take_up(optimizer, named, progress)
-    batches = iter(feed)
+    batches, total = iter(feed), over_all(company)
     while progress.step < course.steps and not _in_vain(course, progress):
         step = progress.step
         for group in optimizer.param_groups:
@@ -99,7 +97,7 @@ def train(
             if critic is not None and looked_on:
                 critic.requires_grad_(False)
                 trial = trial._replace(verdict=critic(_signed(trial.restored_NTCHW)))
-        terms = judge(objective, trial, perceptual)
+        terms = judge(objective, trial, perceptual, total)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(terms.total)
         names, losses = _told(terms)

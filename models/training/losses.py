@@ -6,11 +6,22 @@ Sources: Wan et al., "Bringing Old Films Back to Life", CVPR 2022 (RTN), for `l1
 others name theirs.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from models.warp import warp
+
+Total = Callable[[Tensor], Tensor]
+"""Makes of a sum over a part of a batch that over the whole: `models.training.company.over_all`."""
+
+
+def own(part: Tensor) -> Tensor:
+    """The part is the whole."""
+    return part
+
 
 # Charbonnier's corner: a quarter of a step of eight bits, for a picture in [0, 1]. Below it errors are not
 # worth a change, and the gradient fades out; above, it is L1. RTN's code has a Charbonnier, unused, whose
@@ -20,23 +31,30 @@ CHARBONNIER_EPS = 1e-3
 _DICE_PX = 1.0
 
 
-def l1(restored: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+def l1(restored: Tensor, target: Tensor, weight: Tensor | None = None, total: Total = own) -> Tensor:
     """Mean absolute error, over tensors of any one shape; `weight` (broadcast) makes it a weighted mean."""
-    return _mean((restored.float() - target.float()).abs(), weight)
+    return _mean((restored.float() - target.float()).abs(), weight, total)
 
 
 def charbonnier(
-    restored: Tensor, target: Tensor, weight: Tensor | None = None, eps: float = CHARBONNIER_EPS
+    restored: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    total: Total = own,
+    eps: float = CHARBONNIER_EPS,
 ) -> Tensor:
     """Mean of sqrt(error^2 + eps^2): L1 with a round corner, `eps` for no error at all.
 
     Source: Charbonnier et al., ICIP 1994; Lai et al. (LapSRN), CVPR 2017, for restoration.
     """
-    return _mean(torch.sqrt((restored.float() - target.float()) ** 2 + eps**2), weight)
+    return _mean(torch.sqrt((restored.float() - target.float()) ** 2 + eps**2), weight, total)
 
 
 def temporal_difference(
-    restored_NTCHW: Tensor, target_NTCHW: Tensor, to_previous_NT2HW: Tensor | None = None
+    restored_NTCHW: Tensor,
+    target_NTCHW: Tensor,
+    to_previous_NT2HW: Tensor | None = None,
+    total: Total = own,
 ) -> Tensor:
     """Mean absolute difference between what changes from frame to frame and what should; 0 for one frame.
 
@@ -52,10 +70,10 @@ def temporal_difference(
         return (after - before).abs().mean()
     flow = to_previous_NT2HW.flatten(0, 1)
     inside = warp(torch.ones_like(before[:, :1]), flow) > 0.999
-    return _mean((after - warp(before, flow)).abs(), inside)
+    return _mean((after - warp(before, flow)).abs(), inside, total)
 
 
-def mask_loss(logit: Tensor, damage: Tensor, certain: Tensor | None = None) -> Tensor:
+def mask_loss(logit: Tensor, damage: Tensor, certain: Tensor | None = None, total: Total = own) -> Tensor:
     """Binary cross-entropy plus soft Dice, of a mask's logits against true damage in [0, 1]; any one shape.
     `certain`, 0 or 1, leaves pixels out of which nothing is asked.
 
@@ -67,12 +85,14 @@ def mask_loss(logit: Tensor, damage: Tensor, certain: Tensor | None = None) -> T
     logit, damage = logit.float(), damage.float()
     asked = torch.ones_like(damage) if certain is None else certain.float()
     probability, damage = torch.sigmoid(logit) * asked, damage * asked
-    common = 2 * (probability * damage).sum() + _DICE_PX
-    dice = 1 - common / (probability.sum() + damage.sum() + _DICE_PX)
-    return _mean(F.binary_cross_entropy_with_logits(logit, damage, reduction="none"), asked) + dice
+    common = 2 * total((probability * damage).sum()) + _DICE_PX
+    dice = 1 - common / (total(probability.sum() + damage.sum()) + _DICE_PX)
+    return _mean(F.binary_cross_entropy_with_logits(logit, damage, reduction="none"), asked, total) + dice
 
 
-def spread_loss(spread: Tensor, restored: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+def spread_loss(
+    spread: Tensor, restored: Tensor, target: Tensor, weight: Tensor | None = None, total: Total = own
+) -> Tensor:
     """How far exp(`spread`) is from the absolute error it should foretell: the I-divergence, expected less
     error plus error * log(error / expected). It is 0 where both are equal, and its mean is least where
     exp(spread) is the mean absolute error.
@@ -86,7 +106,7 @@ def spread_loss(spread: Tensor, restored: Tensor, target: Tensor, weight: Tensor
     spread = spread.float()
     error = (restored.detach().float() - target.float()).abs()
     gap = torch.exp(spread) - error + torch.special.xlogy(error, error) - error * spread
-    return _mean(gap, weight)
+    return _mean(gap, weight, total)
 
 
 def hinge_generator(fake: Tensor) -> Tensor:
@@ -100,9 +120,9 @@ def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     return 0.5 * (F.relu(1 - real.float()).mean() + F.relu(1 + fake.float()).mean())
 
 
-def _mean(values: Tensor, weight: Tensor | None) -> Tensor:
+def _mean(values: Tensor, weight: Tensor | None, total: Total) -> Tensor:
     if weight is None:
         return values.mean()
     weights = weight.float().expand_as(values)
     # Where nothing weighs anything there is nothing to pay.
-    return (values * weights).sum() / weights.sum().clamp(min=1e-6)
+    return total((values * weights).sum()) / total(weights.sum()).clamp(min=1e-6)

@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 from models.training.losses import (
+    Total,
     charbonnier,
     hinge_generator,
     l1,
     mask_loss,
+    own,
     spread_loss,
     temporal_difference,
 )
@@ -102,8 +104,10 @@ class Terms(NamedTuple):
         return torch.stack([term for term in self if term is not None]).sum()
 
 
-def judge(objective: Objective, trial: Trial, perceptual: Perceptual | None = None) -> Terms:
-    """The terms of one batch.
+def judge(
+    objective: Objective, trial: Trial, perceptual: Perceptual | None = None, total: Total = own
+) -> Terms:
+    """The terms of one batch, or of a part of it. total: makes of the part's sums those of the whole.
 
     Raises ValueError, naming it, for what a term that counts needs and the trial lacks.
     """
@@ -114,7 +118,7 @@ def judge(objective: Objective, trial: Trial, perceptual: Perceptual | None = No
     measure = {"l1": l1, "charbonnier": charbonnier}[objective.pixel_loss]
     terms = Terms()
     if objective.pixel:
-        terms = terms._replace(pixel=objective.pixel * measure(restored, target, weight))
+        terms = terms._replace(pixel=objective.pixel * measure(restored, target, weight, total))
     if objective.perceptual and perceptual is not None:
         seen = perceptual(restored.flatten(0, 1), target.flatten(0, 1))
         terms = terms._replace(perceptual=objective.perceptual * seen)
@@ -122,15 +126,15 @@ def judge(objective: Objective, trial: Trial, perceptual: Perceptual | None = No
         verdict = _needed(trial.verdict, "verdict")
         terms = terms._replace(adversarial=objective.adversarial * hinge_generator(verdict))
     if objective.temporal:
-        change = temporal_difference(restored, target, trial.to_previous_NT2HW)
+        change = temporal_difference(restored, target, trial.to_previous_NT2HW, total)
         terms = terms._replace(temporal=objective.temporal * change)
     if objective.mask:
         logit = _needed(trial.logit_NT1HW, "logit_NT1HW")
         damage = _needed(trial.damage_NT1HW, "damage_NT1HW")
-        terms = terms._replace(mask=objective.mask * mask_loss(logit, damage, trial.certain_NT1HW))
+        terms = terms._replace(mask=objective.mask * mask_loss(logit, damage, trial.certain_NT1HW, total))
     if objective.spread:
         spread = _needed(trial.spread_NT1HW, "spread_NT1HW")
-        terms = terms._replace(spread=objective.spread * spread_loss(spread, restored, target, weight))
+        terms = terms._replace(spread=objective.spread * spread_loss(spread, restored, target, weight, total))
     return terms
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from av.error import FFmpegError
 
 from models.colour.lab import lab_of_ycc
 from models.colour.palette import Jump, Painted, jumps
@@ -38,9 +37,6 @@ from storage.coloured import (
     own_chroma,
 )
 from storage.delivery import picture_at
-from storage.digest import digest_of
-from storage.errors import VaultError
-from storage.filesystem import first_line
 from storage.fixity import FrameSum, frame_sum
 from storage.master import GREY8, join, join_plain
 from storage.reel import Reel
@@ -57,17 +53,16 @@ from tasks.colouring.sheets import ColourSheetPainter
 from tasks.colouring.stills import ReelStills, still_name
 from tasks.deliver import (
     PAYLOAD,
-    RECORD,
     DeliveryRefused,
     ShotOutput,
     bag_info,
     events_of,
+    publish,
     write_facts,
     write_json,
     write_sums,
 )
-from tasks.ingest import IngestedReel, check_untouched
-from tasks.recipe import installation
+from tasks.ingest import IngestedReel
 from tasks.restore import RECORD as SHOT_RECORD
 
 _DESCRIPTION = "Film colourised from painted stills, with a map of what was reached"
@@ -89,24 +84,16 @@ def deliver_colour(
     by: what carried the colour. Raises SourceError where the source was touched, DeliveryRefused where a law
     is broken, VaultError.
     """
-    check_untouched(reel.reel)
     recipe = {
         "restored": restored.delivery,
         "shots": [[asdict(shot.span), shot.key, bool(shot.failure)] for shot in shots],
         "stills": [[still.frame, still.name, still.sha256] for still in stills.fit],
         "refused": stills.refused,
         "colouriser": by,
-        **installation("storage", "tasks"),
     }
-    key = f"{reel.key}/deliver/{digest_of(recipe)}"
-    if vault.exists(f"{key}/{RECORD}"):
-        return key
-    try:
-        with vault.publishing(key, RECORD) as bag:
-            _make(vault, bag, reel, restored, stills, shots, by, progress)
-    except (FFmpegError, OSError) as error:  # the source's own troubles are SourceError
-        raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
-    return key
+    return publish(
+        vault, reel, recipe, lambda bag: _make(vault, bag, reel, restored, stills, shots, by, progress)
+    )
 
 
 def _make(
@@ -121,7 +108,6 @@ def _make(
 ) -> None:
     started = datetime.now(UTC)
     folder = bag / PAYLOAD
-    folder.mkdir()
     records = [json.loads(vault.read(f"{shot.key}/{SHOT_RECORD}")) for shot in shots]
     found = _jumps(vault, reel, shots, records)
     items = colour_items(shots, records, stills, found, reel.reel.frame_count)
