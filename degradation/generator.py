@@ -54,8 +54,8 @@ class Drawn:
 
     kind: Kind
     lookalike: Lookalike | None
-    passing: bool
-    """Whether things pass through the scene, the look-alike apart."""
+    scenery: tuple[Lookalike, ...]
+    """All that is drawn into the scene, from back to front: things that pass, the look-alike, the border."""
     severity: float
     families: tuple[AnyFamily, ...]
     """Those at work, scaled."""
@@ -76,8 +76,12 @@ def drawn(recipe: Recipe, seed: int) -> Drawn:
         and (kind == "damaged" or family.family not in LAYERS)
     )
     lookalike = LOOKALIKES[int(which * len(LOOKALIKES))] if kind == "lookalike" else None
-    passing = lookalike != "passers" and stream(seed, "has passing").random() < recipe.passing
-    return Drawn(kind, lookalike, passing, severity, families)
+    scenery: list[Lookalike] = [lookalike] if lookalike else []
+    if lookalike != "passers" and stream(seed, "has passing").random() < recipe.passing:
+        scenery.insert(0, "passers")
+    if lookalike != "border" and stream(seed, "has border").random() < recipe.bordered:
+        scenery.append("border")
+    return Drawn(kind, lookalike, tuple(scenery), severity, families)
 
 
 def age(frames: Iterable[Planes], recipe: Recipe, seed: int, templates: Sheets = OWN) -> Iterator[Aged]:
@@ -98,10 +102,8 @@ def age(frames: Iterable[Planes], recipe: Recipe, seed: int, templates: Sheets =
         return
     clip = drawn(recipe, seed)
     source = _again(first, source)
-    if clip.passing:
-        source = with_lookalike(source, "passers", seed)
-    if clip.lookalike:
-        source = with_lookalike(source, clip.lookalike, seed)
+    for each in clip.scenery:
+        source = with_lookalike(source, each, seed)
     channels, height, width = first.shape
     setting = Setting(Size(height, width, channels), seed, templates)
     processes = [(family.family, family.begin(setting)) for family in clip.families]

@@ -1,4 +1,5 @@
-"""Things that belong to the scene and look like damage: a restorer must leave them alone.
+"""Things that belong to the scene, or to every print of it, and look like damage: a restorer must leave them
+alone.
 
 Shape suffixes: C planes, H rows, W columns. Pictures are float32 in [0, 1].
 """
@@ -6,6 +7,7 @@ Shape suffixes: C planes, H rows, W columns. Pictures are float32 in [0, 1].
 from collections.abc import Callable, Iterable, Iterator
 from typing import Literal, get_args
 
+from degradation.border import Border
 from degradation.captions import Captions
 from degradation.exact import stream
 from degradation.family import Planes, Size
@@ -26,6 +28,7 @@ Lookalike = Literal[
     "titles",
     "writing",
     "passers",
+    "border",
 ]
 
 LOOKALIKES: tuple[Lookalike, ...] = get_args(Lookalike)
@@ -52,5 +55,7 @@ def _begun(kind: Lookalike, size: Size, seed: int) -> Callable[[Planes], Planes]
             return Glints(size, rng)
         case "passers":
             return Passers(size, rng)
+        case "border":
+            return Border(size, rng)
         case _:
             return Swarm(kind, size, rng)

@@ -67,9 +67,11 @@ class Recipe:
     """Share of clips, undamaged too, with rain, smoke, sparks ... in the scene."""
     passing: float = 0.0
     """Share of clips of every kind with limbs, poles, bodies or balls that pass through the scene."""
+    bordered: float = 0.0
+    """Share of clips of every kind that show the dark border of the gate."""
 
     def __post_init__(self) -> None:
-        shares(clean=self.clean, lookalike=self.lookalike, passing=self.passing)
+        shares(clean=self.clean, lookalike=self.lookalike, passing=self.passing, bordered=self.bordered)
         counts(mildest=self.mildest, worst=self.worst)
         if self.mildest > self.worst or self.mildest == 0:
             raise ValueError(f"mildest must lie in (0, worst], not at {self.mildest}")

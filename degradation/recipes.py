@@ -117,8 +117,21 @@ HEAVY = _worn_film(
 RTN_PAPER = Recipe("rtn-paper", (Grey(), Templates(), Quality(), Sharpened()))
 """What RTN was taught with, by its released code: for comparison, not for use."""
 
-TEACHING = replace(MEDIUM, name="teaching", clean=0.1, lookalike=0.2, passing=0.5)
-"""`medium` for networks to learn from: what looks like damage and is none must come often to be known."""
+TEACHING = replace(
+    MEDIUM.having(
+        Splices(rate=0.1, probability=0.3),
+        Mould(probability=0.15),
+        Emulsion(patches=0.6, probability=0.3),
+    ),
+    name="teaching",
+    worst=3.0,
+    clean=0.1,
+    lookalike=0.2,
+    passing=0.5,
+    bordered=0.25,
+)
+"""`medium` for networks to learn from: what looks like damage and is none must come often to be known, and
+so must the damage that is rare and large."""
 
 RECIPES = {recipe.name: recipe for recipe in (LIGHT, MEDIUM, HEAVY, TEACHING, RTN_PAPER)}
 

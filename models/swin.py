@@ -168,9 +168,14 @@ class WindowAttention(nn.Module):
         windows, tokens, channels = windows_BLC.shape
         qkv_BL3AD = self.qkv(windows_BLC).view(windows, tokens, 3, self.heads, -1)
         query_BALD, key_BALD, value_BALD = qkv_BL3AD.permute(2, 0, 3, 1, 4)
-        found_BALD = F.scaled_dot_product_attention(
-            query_BALD, key_BALD, value_BALD, attn_mask=bias_ALL[None].to(query_BALD.dtype)
-        )
+        bias_1ALL = bias_ALL[None].to(query_BALD.dtype)
+        if bias_1ALL.requires_grad:
+            # torch's own has no fast way for a bias that learns, and takes twice as long as this.
+            with torch.autocast(windows_BLC.device.type, enabled=False):
+                likeness_BALL = (query_BALD * query_BALD.shape[-1] ** -0.5) @ key_BALD.transpose(-2, -1)
+                found_BALD = (likeness_BALL + bias_1ALL).softmax(-1) @ value_BALD
+        else:
+            found_BALD = F.scaled_dot_product_attention(query_BALD, key_BALD, value_BALD, attn_mask=bias_1ALL)
         mixed_BLC: Tensor = self.proj(found_BALD.transpose(1, 2).reshape(windows, tokens, channels))
         return mixed_BLC
 

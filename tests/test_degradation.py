@@ -229,21 +229,23 @@ def test_the_kinds_of_clips_come_in_the_shares_asked_for() -> None:
     assert all(0.5 <= clip.severity <= 2 for clip in clips)
 
 
-def test_things_pass_through_as_many_clips_as_asked_for_whatever_their_kind() -> None:
-    recipe = replace(MEDIUM, clean=0.2, lookalike=0.3, passing=0.5)
-    clips = [drawn(recipe, seed) for seed in range(800)]
+@pytest.mark.parametrize(("share", "what"), [("passing", "passers"), ("bordered", "border")])
+def test_scenery_comes_in_as_many_clips_as_asked_for_whatever_their_kind(share: str, what: str) -> None:
+    plain = replace(MEDIUM, clean=0.2, lookalike=0.3)
+    clips = [drawn(replace(plain, **{share: 0.5}), seed) for seed in range(800)]
     for kind in ("damaged", "clean", "lookalike"):
-        own = [clip.passing for clip in clips if clip.kind == kind and clip.lookalike != "passers"]
+        own = [what in clip.scenery for clip in clips if clip.kind == kind and clip.lookalike != what]
         assert sum(own) / len(own) == pytest.approx(0.5, abs=0.1)
-    assert not any(clip.passing for clip in clips if clip.lookalike == "passers")
-    assert [replace(clip, passing=False) for clip in clips] == [
-        drawn(replace(recipe, passing=0.0), seed) for seed in range(800)
-    ]
+    assert all(clip.scenery.count(what) == 1 for clip in clips if clip.lookalike == what)
+    for seed, clip in enumerate(clips):
+        own_scenery = (clip.lookalike,) if clip.lookalike else ()
+        assert replace(clip, scenery=own_scenery) == drawn(plain, seed)
 
 
-def test_what_passes_is_the_scene_and_no_damage() -> None:
+@pytest.mark.parametrize("share", ["passing", "bordered"])
+def test_scenery_is_no_damage(share: str) -> None:
     still = [ramp(1)[0]] * 6
-    for frame, passed in zip(still, age(still, Recipe("passing", (), passing=1.0), 3), strict=True):
+    for frame, passed in zip(still, age(still, Recipe("scenery", (), **{share: 1.0}), 3), strict=True):  # type: ignore[arg-type]
         assert np.array_equal(passed.target_CHW, passed.damaged_CHW)
         assert not passed.mask_HW.any()
         assert (passed.target_CHW != frame).any()

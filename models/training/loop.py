@@ -75,6 +75,7 @@ def train(
     torch.set_flush_denormal(True)  # Adam's moments shrink to denormals, which processors are slow with
     network = learner.network
     network.load_state_dict(progress.network)
+    network.to(memory_format=torch.channels_last)  # a quarter less time a step, on processors
     device = next(network.parameters()).device
     progress.averaged = {name: weight.to(device) for name, weight in progress.averaged.items()}
     named = dict(network.named_parameters())
