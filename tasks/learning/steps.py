@@ -11,9 +11,10 @@ from tasks.evaluation.comparing import Compared
 from tasks.evaluation.evaluation import Evaluation
 from tasks.evaluation.gate import Decision
 from tasks.evaluation.request import EvaluationRequest
-from tasks.learning import retrain
+from tasks.learning import retrain, retraining
 from tasks.learning.registry import Version
-from tasks.learning.retrain import Retraining, RetrainOutcome
+from tasks.learning.retrain import Restoring
+from tasks.learning.retraining import Asked, Retraining, RetrainOutcome
 from tasks.progress import BOARD
 from tasks.restorers import Named
 from tasks.steps import step
@@ -22,33 +23,33 @@ _BOARD = "model"
 
 
 @step("train")
-def train_model(work: Retraining) -> Bundle:
+def train_model(work: Retraining[Asked]) -> Bundle:
     """The weights that did best."""
-    return retrain.train(work, BOARD.stage(_BOARD, "train", work.request.training.steps or None))
+    return retraining.train(work, BOARD.stage(_BOARD, "train", work.request.training.steps or None))
 
 
 @step("choose thresholds")
-def choose_thresholds(work: Retraining) -> Bundle:
+def choose_thresholds(work: Restoring) -> Bundle:
     """The weights with what they are to be believed by."""
     return retrain.settle(work, BOARD.stage(_BOARD, "thresholds"))
 
 
 @step("compare")
-def compare_models(work: Retraining) -> tuple[Evaluation, Named]:
+def compare_models(work: Restoring) -> tuple[Evaluation, Named]:
     """The challenger beside who stands now."""
     return retrain.compare(work, _counted("evaluate"))
 
 
 @step("register")
-def register_challenger(work: Retraining, evaluation: Evaluation, other: Named) -> tuple[Version, Decision]:
+def register_challenger(work: Restoring, evaluation: Evaluation, other: Named) -> tuple[Version, Decision]:
     """The weights as a version, and what the gate says of it."""
     return retrain.register(work, evaluation, other)
 
 
 @step("pass the gate")
-def pass_gate(work: Retraining, version: Version, decision: Decision, other: Named) -> RetrainOutcome:
+def pass_gate(work: Retraining[Asked], version: Version, decision: Decision, other: Named) -> RetrainOutcome:
     """The champion, or a challenger still."""
-    outcome = retrain.conclude(work, version, decision, other)
+    outcome = retraining.conclude(work, version, decision, other)
     BOARD.close(_BOARD)
     with suppress(Exception):  # the version stands, whether the UI shows it or not
         create_markdown_artifact(
