@@ -169,7 +169,7 @@ class Redye(nn.Module):
         sharpness = self.log_sharpness.float().exp()
         colours_NL3 = torch.cat([ab_NL2, ab_NL2.square().sum(2, keepdim=True)], 2)
         told = []
-        for lot_NMD in here_NMD.split(_LOT, 1):
+        for lot_NMD in torch.split(here_NMD, _LOT, 1):
             like_NML = lot_NMD @ stills_NLD.transpose(1, 2)
             heard_NM3 = (like_NML * sharpness).softmax(2) @ colours_NL3
             ab_NM2, square_NM1 = torch.split(heard_NM3, [2, 1], 2)
