@@ -104,9 +104,9 @@ def _retrain(options: argparse.Namespace) -> int:
     from tasks.evaluation.gate import gate_rules
     from tasks.evaluation.request import EvaluationRequest
     from tasks.learning.registry import Registry
+    from tasks.learning.request import TrainingRequest
     from tasks.learning.retrain import RetrainRequest
     from tasks.learning.threshold import HarmBudget
-    from tasks.learning.training import TrainingRequest
     from tasks.request import RequestError
 
     # What cannot be done is told before Prefect takes its seconds to start.

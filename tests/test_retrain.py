@@ -17,9 +17,9 @@ from tasks.deliver import PAYLOAD
 from tasks.evaluation.gate import Decision
 from tasks.evaluation.request import EvaluationRequest
 from tasks.learning.registry import Registry, Version
+from tasks.learning.request import TrainingRequest
 from tasks.learning.retrain import Restoring, RetrainRequest
 from tasks.learning.retraining import at_work, conclude, ended, standing
-from tasks.learning.training import TrainingRequest
 from tasks.mlflow_engine import URI, Server
 from tasks.request import RequestError
 from tasks.restorers import Named

@@ -18,9 +18,10 @@ from tasks.evaluation.request import EvaluationRequest
 from tasks.evaluation.set import EvaluationSet
 from tasks.learning.card import card_text
 from tasks.learning.registry import Registry, Version
+from tasks.learning.request import TrainingRequest, asked_of
 from tasks.learning.retraining import EVALUATION, Retraining, entered, folder_of, manifest_of, standing
 from tasks.learning.threshold import HarmBudget, threshold_clips, with_thresholds
-from tasks.learning.training import BUNDLE, TrainingRequest, asked_of
+from tasks.learning.training import BUNDLE
 from tasks.learning.windows import part_items
 from tasks.mlflow_engine import home
 from tasks.request import RequestError

@@ -20,7 +20,8 @@ from tasks.evaluation.gate import Decision
 from tasks.learning.ray_train import train_with_ray
 from tasks.learning.registry import CHAMPION, Registry, Version
 from tasks.learning.report import TrainingReport
-from tasks.learning.training import COURSE, TrainingRequest, asked_of
+from tasks.learning.request import TrainingRequest, asked_of
+from tasks.learning.training import COURSE
 from tasks.mlflow_engine import Server, Tracked
 from tasks.recipe import installation
 from tasks.request import RequestError
