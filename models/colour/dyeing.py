@@ -1,7 +1,8 @@
 """What the colour network is told of a frame: its luma, and the colour that came to it from either side.
 
 Shape suffixes: E channels of evidence, H rows, W columns of the padded working picture; h, w of half its
-size. 4 is (a, b) of the past, (a, b) of the future, in units of `UNIT`; 2 is (past, future).
+size; q, r of a quarter. 4 is (a, b) of the past, (a, b) of the future, in units of `UNIT`; 2 is (past,
+future).
 """
 
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.colour.walk import Reached, way
+from models.neural import sight
 
 Float = NDArray[np.float32]
 
@@ -17,8 +19,6 @@ UNIT = 50.0
 """Of ab: what the network counts colour in."""
 CHANNELS = 40
 """Of evidence: nine planes of four sub-pixels, whether either side is there, and how near."""
-SIDE = 32
-"""Sides of padded pictures are multiples of this."""
 ERROR_AT_HALF = 10.0 / UNIT
 """The expected error at which confidence is one half: what `propagate`'s means, about."""
 
@@ -32,7 +32,7 @@ _LEAST_SURE, _MOST_SURE = 1e-3, 0.99
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of a frame before the network looks at it, padded to multiples of `SIDE`."""
+    """What is known of a frame before the network looks at it, padded."""
 
     luma_HW: Float
     """In [0, 1]."""
@@ -80,13 +80,21 @@ def evidence(luma_hw: Float, reached: Reached) -> Evidence:
             ab[2 * number : 2 * number + 2] = side.state.ab_2hw / UNIT
             sure[number] = side.state.confidence_hw.clip(0, 1)
     away = [None if side is None else side.frames_away for side in (reached.past, reached.future)]
-    return Evidence(padded(luma_hw[None])[0], padded(ab), padded(sure), (away[0], away[1]))
+    return Evidence(sight.padded(luma_hw), padded(ab), padded(sure), (away[0], away[1]))
 
 
 def padded(planes_Chw: Float) -> Float:
-    """The planes with their last row and column repeated up to multiples of `SIDE`."""
-    height, width = planes_Chw.shape[1:]
-    return np.pad(planes_Chw, ((0, 0), (0, -height % SIDE), (0, -width % SIDE)), mode="edge")
+    """The planes with their last row and column repeated up to multiples of `models.neural.sight.SIDE`."""
+    return np.stack([sight.padded(plane_hw) for plane_hw in planes_Chw])
+
+
+def quarter_flow(flow_hw2: Float) -> Float:
+    """Motion to a neighbour as states are carried along it, (2, q, r): at a quarter of the padded size, in
+    pixels of that."""
+    flow_2HW = padded(flow_hw2.transpose(2, 0, 1))
+    _, height, width = flow_2HW.shape
+    flow_2qr: Float = flow_2HW.reshape(2, height // 4, 4, width // 4, 4).mean((2, 4)) / np.float32(4)
+    return flow_2qr
 
 
 def confidence(spread: Float) -> Float:

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from models.colour.carry import State
 from models.colour.colouriser import Coloured, Reference
 from models.colour.guided import enlarge_along
-from models.colour.view import View
 from models.colour.walk import Reached, Walk, way
 from models.flow import FlowEstimator
 from models.motion import Dis, MotionSettings, enlarge
@@ -67,16 +66,9 @@ class Propagate:
         before: Coloured | None = None
         for planes_CHW, step in zip(footage, walk.steps(), strict=True):
             if before is None or not step.again:
-                before = self._finished(blended(step.reached), step.view, luma(planes_CHW, footage.colour))
+                known, luma_HW = blended(step.reached), luma(planes_CHW, footage.colour)
+                before = finished(known, step.view.luma_hw, luma_HW, self._settings.grey_below)
             yield before
-
-    def _finished(self, known: State, here: View, luma_HW: Float) -> Coloured:
-        """Colour at the picture's size, grey where next to nothing is known."""
-        ab_2HW = enlarge_along(known.ab_2hw, here.luma_hw, luma_HW)
-        confidence_HW = enlarge(known.confidence_hw, *luma_HW.shape)
-        if self._settings.grey_below:
-            ab_2HW = ab_2HW * np.minimum(confidence_HW / self._settings.grey_below, 1)
-        return Coloured(ab_2HW.astype(np.float32), confidence_HW)
 
 
 def blended(reached: Reached) -> State:
@@ -92,3 +84,13 @@ def blended(reached: Reached) -> State:
     share_hw = after_hw / (before_hw + after_hw)
     ab_2hw = before.ab_2hw + share_hw * (after.ab_2hw - before.ab_2hw)
     return State(ab_2hw, np.maximum(before.confidence_hw, after.confidence_hw))
+
+
+def finished(known: State, luma_hw: Float, luma_HW: Float, grey_below: float) -> Coloured:
+    """Colour at the picture's size, grey where next to nothing is known. luma: the frame's, at working size
+    and its own. grey_below: confidence under which colour fades."""
+    ab_2HW = enlarge_along(known.ab_2hw, luma_hw, luma_HW)
+    confidence_HW = enlarge(known.confidence_hw, *luma_HW.shape)
+    if grey_below:
+        ab_2HW = ab_2HW * np.minimum(confidence_HW / grey_below, 1)
+    return Coloured(ab_2HW.astype(np.float32), confidence_HW)

@@ -236,8 +236,8 @@ class Redye(nn.Module):
         match_NM4 = self.read_match(
             *(cells.reshape(count, -1, cells.shape[2]) for cells in (here, stills, ab))
         )
-        rows, columns = (side // CELL_PX for side in flat.luma_N1HW.shape[2:])
-        match_N4yx = match_NM4.reshape(-1, rows, columns, 4).permute(0, 3, 1, 2)
+        match_NM4 = match_NM4.reshape(count * frames, -1, 4)
+        match_N4yx = pictured(match_NM4, told.luma_N1HW.shape[3] // CELL_PX)
         looked = self.look(flat, match_N4yx, to_previous_NT2qr.flatten(0, 1), to_next_NT2qr.flatten(0, 1))
         split = [tensor.reshape(count, frames, *tensor.shape[1:]).unbind(1) for tensor in looked]
         looks = [Look(*parts) for parts in zip(*split, strict=True)]
@@ -289,6 +289,12 @@ class _Describe(nn.Module):
 def cells_of(planes_NCyx: Tensor) -> Tensor:
     """A picture of cells as a list of them, (N, y * x, C)."""
     return planes_NCyx.flatten(2).transpose(1, 2)
+
+
+def pictured(cells_NMC: Tensor, rows: int) -> Tensor:
+    """A list of cells as a picture of so many rows of them, (N, C, y, x)."""
+    count, cells, channels = cells_NMC.shape
+    return cells_NMC.transpose(1, 2).reshape(count, channels, rows, cells // rows)
 
 
 def along_luma(ab_N2yx: Tensor, luma_N1HW: Tensor) -> Tensor:

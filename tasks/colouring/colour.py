@@ -14,9 +14,10 @@ import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from models.colour.catalogue import load_colouriser
+from models.colour.catalogue import UnknownColouriser, load_colouriser
 from models.colour.colouriser import Coloured, Colouriser, LoadedReferences, Reference
 from models.colour.lab import Matrix, chroma_for
+from models.errors import WeightsError
 from models.restorer import Card
 from storage.colour_delivery import COLOUR, COVERAGE, COVERAGE_TABLE, OWN
 from storage.coloured import coloured_video, luma_codes, luma_signal, own_chroma, painted, uncoloured
@@ -33,8 +34,8 @@ from storage.vault import Vault
 from tasks.colouring.restored import RestoredShot, footage_of, lightness
 from tasks.colouring.stills import Still, load_still, still_ab
 from tasks.ingest import IngestedReel, load
-from tasks.recipe import OtherInstallation, installation
-from tasks.restore import RECORD, ShotOutcome
+from tasks.recipe import OtherInstallation, installation, network_engines
+from tasks.restore import RECORD, ShotOutcome, UnusableWeights
 
 Origin = Literal["stills", "own", "none"]
 """Where a shot's colour comes from: painted stills; the film, which has colour of its own; nowhere: grey."""
@@ -95,6 +96,7 @@ def _recipe(reel: IngestedReel, job: ColourJob, card: Card | None) -> dict[str, 
         "video": asdict(reel.reel.video),
         "origin": job.origin,
         "colouriser": {**asdict(card), "parameters": dict(card.parameters)} if card else None,
+        **({"network_engines": network_engines()} if card and card.weights_sha256 else {}),
         "stills": [
             {"sha256": lent.still.sha256, "frame": lent.still.frame, "restored": lent.shot.key}
             for lent in job.stills
@@ -113,6 +115,12 @@ class ColouringWorker:
 
     def run(self, job: ColourJob, progress: Progress) -> ShotOutcome:
         """Raises StorageError (final) and whatever a colouriser raises, like SpillError (tried again)."""
+        try:
+            return self._run(job, progress)
+        except (UnknownColouriser, WeightsError) as error:
+            raise UnusableWeights(f"{socket.gethostname()}: {error}") from error
+
+    def _run(self, job: ColourJob, progress: Progress) -> ShotOutcome:
         started = monotonic()
         colouriser = self._colourisers.get(job.colouriser) or load_colouriser(job.colouriser)
         self._colourisers[job.colouriser] = colouriser
@@ -167,7 +175,7 @@ def colour_shot(
             "recipe": _recipe(reel, job, _card(job)),
             "frames": [span.start, span.end],
             "origin": job.origin,
-            "colouriser": job.colouriser if job.origin == "stills" else None,
+            "colouriser": colouriser.card.name if job.origin == "stills" else None,
             "stills": [
                 {"frame": lent.still.frame, "borrowed": lent.shot.key != job.shot.key} for lent in job.stills
             ],
