@@ -1,6 +1,6 @@
 """Colourisers by the names that people give them, settled once and for all."""
 
-from models.colour.catalogue import UnknownColouriser, load_colouriser, resolved
+from models.colour.catalogue import UnknownColouriser, has_weights, load_colouriser, resolved, title
 from models.colour.colouriser import Colouriser
 from models.errors import WeightsError
 from tasks.learning.registry import COLOUR_MODEL, Registry, is_registered_name
@@ -18,9 +18,9 @@ def colouriser_named(name: str, registry: Registry | None = None) -> Named:
         version = registry.version(name)
         return Named(str(registry.fetch(version)), version.title, version.name)
     known = resolved(name)
-    return Named(known, known, known)
+    return Named(known, title(known) if has_weights(known) else known, known)
 
 
 def colouriser_of(name: str) -> Colouriser:
-    """That of a name as `colouriser_named` settles it. Raises UnknownColouriser, WeightsError."""
+    """That of a name as `colouriser_named` settles it. Raises UnknownColouriser."""
     return load_colouriser(name)

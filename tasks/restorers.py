@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from models.catalogue import resolved, title
 from models.errors import UnknownRestorer, WeightsError
-from tasks.learning.registry import Registry, is_registered_name
+from tasks.learning.registry import Registry, is_registered_name, model_of
 from tasks.mlflow_engine import RegistryError
 
 UNUSABLE = (UnknownRestorer, WeightsError, RegistryError)
@@ -39,5 +39,5 @@ def fetched(name: str) -> str:
     `UNUSABLE`."""
     if not is_registered_name(name):
         return name
-    registry = Registry()
+    registry = Registry(model=model_of(name))
     return str(registry.fetch(registry.version(name)))

@@ -51,6 +51,8 @@ class RetrainRequest:
 
     def __post_init__(self) -> None:
         """What cannot be done is told now, and not after hours of training."""
+        if self.training.colours:
+            raise RequestError(f"network {self.training.network}: colours; `retrain_colour` trains it")
         if min(self.workers, self.threshold_clips) < 1:
             raise RequestError("workers and threshold clips must be at least 1")
         if self.training.begin:

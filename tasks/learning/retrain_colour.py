@@ -1,4 +1,4 @@
-"""From a corpus of colour film to a registered colouriser, and through the gate: what is asked, and its steps."""
+"""From a corpus of colour film to a registered colouriser, and through the gate: what is asked, and how."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace

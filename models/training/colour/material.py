@@ -9,15 +9,15 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.colour.dyeing import SIDE, UNIT, evidence
+from models.colour.dyeing import UNIT, evidence, quarter_flow
 from models.flow import FlowEstimator
 from models.motion import Dis, MotionSettings, Pair, enlarge_flow
+from models.neural.sight import SIDE
 from models.neural.tiles import Area
 from models.training.colour.walked import WalkedClip, ab_of
 
@@ -65,8 +65,8 @@ def seen_colour(
     ]
     pairs = _pairs(lumas, estimator)
     still = np.zeros((2, area.height // 4, area.width // 4), np.float32)
-    to_previous = [still, *(_quarter(pair.backward_hw2, area) for pair in pairs)]
-    to_next = [*(_quarter(pair.forward_hw2, area) for pair in pairs), still]
+    to_previous = [still, *(quarter_flow(pair.backward_hw2[rows, columns]) for pair in pairs)]
+    to_next = [*(quarter_flow(pair.forward_hw2[rows, columns]) for pair in pairs), still]
     motion = [
         enlarge_flow(pair.backward_hw2, *lumas[0].shape)[rows, columns].transpose(2, 0, 1)
         for pair in _pairs(truths, estimator)
@@ -89,13 +89,6 @@ def seen_colour(
 def _pairs(lumas: Sequence[Float], estimator: FlowEstimator) -> list[Pair]:
     looks = [estimator.look(luma_HW) for luma_HW in lumas]
     return [estimator.between(first, second) for first, second in pairwise(looks)]
-
-
-def _quarter(flow_HW2: Float, area: Area) -> Float:
-    """A flow over an area, at a quarter of its size and in such pixels, (2, q, r)."""
-    size = area.width // 4, area.height // 4
-    flow_qr2 = cv2.resize(flow_HW2[area.rows, area.columns], size, interpolation=cv2.INTER_AREA) / 4
-    return np.ascontiguousarray(flow_qr2.transpose(2, 0, 1))
 
 
 def _tensor(planes: Sequence[Float]) -> Tensor:

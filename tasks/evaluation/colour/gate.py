@@ -1,12 +1,12 @@
 """Whether a colouriser in training may become the champion: by its scores beside those of what stands now."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from math import inf
 
 from tasks.evaluation.colour.evaluation import WHOLE
 from tasks.evaluation.colour.score import ColourScore
-from tasks.evaluation.gate import Decision
+from tasks.evaluation.gate import Decision, margins_given
 from tasks.request import RequestError
 
 Scores = Mapping[str, ColourScore]
@@ -30,6 +30,11 @@ class ColourGateRules:
         margins = (self.gain, self.slice_worse, self.least_clips, self.flicker)
         if not all(0 <= margin < inf for margin in margins):
             raise RequestError("a gate's margins must be numbers, and not negative")
+
+
+def colour_gate_rules(margins: Sequence[str]) -> ColourGateRules:
+    """The rules with some margins as a person writes them: slice_worse=0.2. Raises RequestError."""
+    return ColourGateRules(**margins_given(margins, asdict(ColourGateRules())))
 
 
 def decide_colour(
