@@ -51,7 +51,7 @@ class ColourEvaluationRequest:
             raise RequestError(f"seed {self.seed}: a whole number from 0")
 
 
-def tests_of(frames: int) -> Iterator[ColourTest]:
+def trials_of(frames: int) -> Iterator[ColourTest]:
     """What a clip of so many frames is tried with. `middle`: its middle frame is the still. `far`: its last
     one is, and the first half is scored, as in the test of RTN (Wan et al., CVPR 2022). `sibling`: its last
     one is, and no longer part of the film."""

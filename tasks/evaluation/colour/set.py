@@ -19,7 +19,7 @@ from models.restorer import Footage, luma
 from storage.clipcode import Bytes
 from storage.corpus import Corpus
 from storage.errors import StorageError
-from tasks.evaluation.colour.request import ColourEvaluationRequest, ColourTest, tests_of
+from tasks.evaluation.colour.request import ColourEvaluationRequest, ColourTest, trials_of
 from tasks.evaluation.set import film_names, in_turn
 
 
@@ -130,4 +130,4 @@ class KnownColour:
 
 def known_colours(rgb_T3HW: Bytes) -> Iterator[KnownColour]:
     """A clip in each test that it is long enough for."""
-    return (KnownColour(rgb_T3HW, test) for test in tests_of(len(rgb_T3HW)))
+    return (KnownColour(rgb_T3HW, test) for test in trials_of(len(rgb_T3HW)))
