@@ -11,7 +11,7 @@ demo: $(INSTALLED)  ## make a clip old, restore it, say how close it came; FILM=
 
 # Two threads that wait for each other on a busy core take ten times as long as one.
 test: lint  ## everything that must hold before a change lands
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -59,6 +59,18 @@ LIGHT = _worn_film(
     Timing(cadence=0.5, repeats=0.005, missing=0.005, probability=0.08),
     Transfer(noise=0.004, halo=0.2, coarsest=0.4, probability=0.3),
 )
+_MEDIUM_DIRT = Contaminants(
+    spots=30,
+    spot_size=0.0055,
+    spot_spread=0.5,
+    blotches=0.2,
+    hairs=2.5,
+    hair_length=0.03,
+    bright=0.75,
+    one_sided=0.25,
+    bursts=0.6,
+    clustered=0.1,
+)
 MEDIUM = _worn_film(
     "medium",
     Softness(sigma=0.0015, lost=0.25, probability=0.45),
@@ -72,18 +84,7 @@ MEDIUM = _worn_film(
     Mould(probability=0.05),
     Emulsion(patches=0.4, probability=0.1),
     Scratches(lines=1.3, contrast=0.25, probability=0.75),
-    Contaminants(
-        spots=30,
-        spot_size=0.0055,
-        spot_spread=0.5,
-        blotches=0.2,
-        hairs=2.5,
-        hair_length=0.03,
-        bright=0.75,
-        one_sided=0.25,
-        bursts=0.6,
-        clustered=0.1,
-    ),
+    _MEDIUM_DIRT,
     Timing(probability=0.12),
     Transfer(probability=0.3),
 )
@@ -122,6 +123,7 @@ TEACHING = replace(
         Splices(rate=0.1, probability=0.3),
         Mould(probability=0.15),
         Emulsion(patches=0.6, probability=0.3),
+        replace(_MEDIUM_DIRT, blotches=0.8, hairs=4.0),
     ),
     name="teaching",
     worst=3.0,

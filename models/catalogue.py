@@ -25,10 +25,12 @@ def resolved(name: str) -> str:
 
     Imports no torch. Raises UnknownRestorer; WeightsError for a bundle that is damaged.
     """
+    if name == "default":
+        name = DEFAULT
     if name in SHIPPED:
         check_weights(read_bundle(SHIPPED[name]))
     if name in NAMES:
-        return DEFAULT if name == "default" else name
+        return name
     if "://" in name:
         raise UnknownRestorer(f"{name}: bundles are read from local directories; copy it and name the copy")
     path = Path(os.path.abspath(os.path.expanduser(name)))

@@ -34,8 +34,9 @@ CELL_PX = 8
 """Side of a cell, which is what is looked up in stills, in working pixels."""
 
 _SLOPE = 0.1
-# What match and grey weigh before any training, where a side of full confidence weighs 1.
-_FIRST_MATCH, _FIRST_GREY = -4.6, -6.9
+# Logarithms of what match and grey weigh before any training, where a side of full confidence weighs 1. At
+# -4.6 an untrained match already moved what was half sure by 0.2 of ab.
+_FIRST_MATCH, _FIRST_GREY = -5.5, -6.9
 # By this an attention that is taught nothing yet prefers the same to the opposite: e^20, of cosines 1 and -1.
 _FIRST_SHARPNESS = 2.3
 # Cells are asked about in lots, so that the table of likenesses stays small: 20 MB beside four stills of
@@ -259,8 +260,7 @@ class Redye(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
         # It starts as what it is told beforehand, which is `propagate`'s own choice.
-        with torch.no_grad():
-            self.head.weight.mul_(0.01)
+        nn.init.zeros_(self.head.weight)
 
 
 class _Describe(nn.Module):
