@@ -131,9 +131,13 @@ def register(work: Colouring, evaluation: ColourEvaluation, other: Named) -> tup
     """The weights as a version, the challenger; and what the gate says."""
     bundle = read_bundle(work.folder / BUNDLE)
     challenger = _challenger(bundle)
-    decision = decide_colour(
-        evaluation.scores[challenger], evaluation.scores[other.title], other.title, work.request.rules
-    )
+    scores = evaluation.scores
+    # A champion by hand may be worse than what needs no weights: both must be beaten.
+    decisions = [
+        decide_colour(scores[challenger], scores[title], title, work.request.rules)
+        for title in dict.fromkeys((other.title, _BESIDE[0]))
+    ]
+    decision = next((each for each in decisions if not each.promote), decisions[0])
     corpus = Corpus.open(work.request.training.corpus)
     tags = {
         "corpus": corpus.record["manifest_sha256"],

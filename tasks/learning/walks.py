@@ -19,12 +19,23 @@ from storage.clipcode import Bytes
 from storage.corpus import Corpus
 from storage.digest import digest_of
 from storage.errors import StorageError
+from storage.filesystem import absolute
 from storage.streams import Streams, write_streams
 from tasks.evaluation.colour.set import clean_clip, coloured
 from tasks.learning.request import TrainingRequest
 from tasks.learning.windows import Place, WindowConfig
 from tasks.recipe import installation
 
+_CODE = (
+    *(
+        f"models/colour/{name}.py"
+        for name in ("anchoring", "carry", "diffusion", "guided", "lab", "likeness")
+    ),
+    *(f"models/colour/{name}.py" for name in ("view", "walk")),
+    "models/motion.py",
+    "models/training/colour/walked.py",
+)
+"""All that a walk comes out otherwise by."""
 _FOLDER, _SUFFIX = "walks", ".zip"
 _FEW = 8
 """So many clips are walked through sooner than workers start."""
@@ -44,7 +55,7 @@ class _Job:
 def walks_folder(request: TrainingRequest, folder: Path) -> Path:
     """Where the walks for a training in that folder lie: named by the corpus, and the code that made them."""
     manifest = Corpus.open(request.corpus).record["manifest_sha256"]
-    code = installation("models/colour", "models/training/colour", "models/motion.py")["code"]
+    code = installation(*_CODE)["code"]
     return folder.parent / _FOLDER / digest_of([manifest, code])[:16]
 
 
@@ -60,7 +71,7 @@ def prepare_walks(
     place.mkdir(parents=True, exist_ok=True)
     rows = [row for split in ("train", "val") for row in corpus.kept(split)]
     coloured(corpus, rows)
-    jobs = [_Job(request.corpus, row, _path(place, row)) for row in rows]
+    jobs = [_Job(absolute(request.corpus), row, _path(place, row)) for row in rows]
     jobs = [job for job in jobs if not job.path.exists()]
     if len(jobs) <= _FEW:
         for done, job in enumerate(jobs, 1):
