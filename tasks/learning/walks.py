@@ -27,11 +27,14 @@ from tasks.learning.windows import Place, WindowConfig
 from tasks.recipe import installation
 
 _CODE = (
-    *(
-        f"models/colour/{name}.py"
-        for name in ("anchoring", "carry", "diffusion", "guided", "lab", "likeness")
-    ),
-    *(f"models/colour/{name}.py" for name in ("view", "walk")),
+    "models/colour/anchoring.py",
+    "models/colour/carry.py",
+    "models/colour/diffusion.py",
+    "models/colour/guided.py",
+    "models/colour/lab.py",
+    "models/colour/likeness.py",
+    "models/colour/view.py",
+    "models/colour/walk.py",
     "models/motion.py",
     "models/training/colour/walked.py",
 )
