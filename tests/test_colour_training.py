@@ -25,11 +25,11 @@ from tests.learners import Notes
 FRAMES, SIDE = 12, 64
 SMALL = RedyeConfig(channels=16, fine_channels=8, match_channels=8, look_blocks=1)
 COURSE = Course(
-    steps=16,
+    steps=24,
     stages=COLOUR_STAGES,
     warmup_steps=2,
-    validate_steps=16,
-    rate=3e-3,
+    validate_steps=24,
+    rate=5e-3,
     averaged=0.5,
     precision="fp32",
 )
@@ -128,7 +128,7 @@ def test_untrained_it_does_as_propagate_and_trained_better(clips: list[WalkedCli
     material = batch(clips[::2])
     own = network()
     before = judged(COURSE, RedyeLearner(own), [material], own.state_dict())
-    assert before["ciede2000"] == pytest.approx(before["ciede2000_propagate"], rel=0.15)
+    assert before["ciede2000"] == pytest.approx(before["ciede2000_propagate"], rel=0.05)
 
     class Same:
         def __iter__(self) -> Iterator[ColourMaterial]:
@@ -141,7 +141,7 @@ def test_untrained_it_does_as_propagate_and_trained_better(clips: list[WalkedCli
     notes = Looked()
     train(COURSE, RedyeLearner(own), Same(), [material], begin(own.state_dict()), notes, lambda each: None)
     assert notes.told["loss"] < 0.95 * before["loss"]
-    assert notes.told["ciede2000"] < 0.95 * before["ciede2000"]
+    assert notes.told["ciede2000"] < 0.98 * before["ciede2000"]
     assert {name: each.shape for name, each in notes.pictures.items()} == {
         "window 1": (SIDE, 3 * SIDE, 3),
         "window 2": (SIDE, 3 * SIDE, 3),
