@@ -31,7 +31,7 @@ from storage.tables import COVERAGE as COVERAGE_ROWS
 from storage.tables import TableWriter
 from storage.vault import Vault
 from tasks.colouring.restored import RestoredShot, footage_of, lightness
-from tasks.colouring.stills import Still, load_still, still_ab
+from tasks.colouring.stills import Still, guessers, load_still, still_ab
 from tasks.ingest import IngestedReel, load
 from tasks.recipe import OtherInstallation, installation
 from tasks.restore import RECORD, ShotOutcome
@@ -96,7 +96,12 @@ def _recipe(reel: IngestedReel, job: ColourJob, card: Card | None) -> dict[str, 
         "origin": job.origin,
         "colouriser": {**asdict(card), "parameters": dict(card.parameters)} if card else None,
         "stills": [
-            {"sha256": lent.still.sha256, "frame": lent.still.frame, "restored": lent.shot.key}
+            {
+                "sha256": lent.still.sha256,
+                "frame": lent.still.frame,
+                "restored": lent.shot.key,
+                "guessed_by": asdict(lent.still.guessed_by) if lent.still.guessed_by else None,
+            }
             for lent in job.stills
         ],
         **installation("models", "storage", *(f"tasks/colouring/{name}.py" for name in _MODULES)),
@@ -169,7 +174,12 @@ def colour_shot(
             "origin": job.origin,
             "colouriser": job.colouriser if job.origin == "stills" else None,
             "stills": [
-                {"frame": lent.still.frame, "borrowed": lent.shot.key != job.shot.key} for lent in job.stills
+                {
+                    "frame": lent.still.frame,
+                    "borrowed": lent.shot.key != job.shot.key,
+                    "guessed_by": lent.still.guessed_by and lent.still.guessed_by.title(),
+                }
+                for lent in job.stills
             ],
             "share_reached": reached / (job.frames * video.width * video.height),
             "mean_confidence": _mean(job.origin, confidence_sum, reached),
@@ -226,6 +236,7 @@ def _row(frame: int, job: ColourJob, reached: int, confidence: float, pixels: in
         "share_reached": reached / pixels,
         "mean_confidence": _mean(job.origin, confidence, reached),
         "still": min(inside, key=lambda still: (abs(still - frame), still), default=None),
+        "guessed_by": " and ".join(guessers(lent.still for lent in job.stills)) or None,
     }
 
 
