@@ -81,7 +81,7 @@ class StillColouriser:
 
     def _ab(self, made: NDArray[Any], height: int, width: int) -> Float:
         if made.shape not in ((1, 2, height, width), (1, 3, height, width)) or made.dtype.kind != "f":
-            told = f"{made.dtype} of {made.shape}" if made.ndim else f"a {made.dtype}"
+            told = f"{made.dtype} of {made.shape}" if made.ndim else "no array"
             raise self._error(
                 f"gave {told}; floats of (1, 2, {height}, {width}), a and b, or (1, 3, {height}, {width}), "
                 "RGB, are wanted"
@@ -97,7 +97,8 @@ class StillColouriser:
             return ab_2hw
         if max(-low, high) > _BEYOND * _MOST_AB:
             raise self._error(f"gave a and b from {low:.4g} to {high:.4g}; Lab's, -128 to 128, are wanted")
-        return np.clip(picture_Chw, -_MOST_AB, _MOST_AB, dtype=np.float32)
+        clipped_2hw: Float = np.clip(picture_Chw, -_MOST_AB, _MOST_AB)
+        return clipped_2hw
 
     def _error(self, what: str) -> StillModelError:
         return StillModelError(f"{self.maker.name}: {what}")

@@ -66,7 +66,7 @@ def _torchscript(path: Path) -> StillColouriser:
             network = load(io.BytesIO(data), map_location="cpu").eval()
     except RuntimeError as error:
         raise StillModelError(
-            f"{path}: is no TorchScript file, or damaged; write one by torch.jit.save, weights alone are no model"
+            f"{path}: is no TorchScript file, or damaged; write it by torch.jit.save, not weights alone"
         ) from error
 
     def run(luma_11hw: Float) -> Any:
