@@ -19,16 +19,15 @@ from storage.reel import VideoFacts
 from storage.survey import Progress
 from storage.timeline import ShotSpan
 from storage.vault import Vault
-from tasks.colouring.choice import ChoiceJob, ChoosingWorker
 from tasks.colouring.colour import ColouringWorker
 from tasks.colouring.deliver import deliver_colour
-from tasks.colouring.dispatch import plan_colour
+from tasks.colouring.dispatch import find_loans, plan_colour
 from tasks.colouring.request import ColourRequest
 from tasks.colouring.restored import RestoredReel, restored_reel
 from tasks.colouring.stills import ReelStills, still_name, take_stills
 from tasks.deliver import PAYLOAD, ShotOutput, deliver
 from tasks.ingest import IngestedReel, ingest
-from tasks.pool import Pool
+from tasks.pool import Pool, Worker
 from tasks.restore import ShotJob, restore_shot, shot_key
 from tests.film import Plan, make_film
 from tests.restoring import Patch
@@ -108,7 +107,8 @@ def coloured(
     request = ColourRequest(vault.uri, str(folder), colouriser, share=share)
     film = restored_reel(vault, reel)
     stills = take_stills(vault, reel, film, request.stills)
-    planned = plan_colour(vault, reel, film, stills.fit, request)
+    loans = find_loans(vault, reel, film, stills.fit, request, HerePool(ColouringWorker()), quietly)
+    planned = plan_colour(vault, reel, film, stills.fit, loans, request)
     for job, _ in planned:
         ColouringWorker().run(job, quietly)
     outputs = tuple(output for _, output in planned)
@@ -119,10 +119,10 @@ def coloured(
 class HerePool(Pool):
     """Does each job as it is given, in this process."""
 
-    def __init__(self) -> None:
-        self.worker = ChoosingWorker()
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
 
-    def submit(self, job: ChoiceJob, cost: float, deadline_s: float, progress: Progress) -> "Future[Any]":
+    def submit(self, job: Any, cost: float, deadline_s: float, progress: Progress = quietly) -> "Future[Any]":
         future: Future[Any] = Future()
         future.set_result(self.worker.run(job, progress))
         return future

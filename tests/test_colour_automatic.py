@@ -31,6 +31,7 @@ from storage.tables import COVERAGE as COVERAGE_ROWS
 from storage.tables import from_parquet
 from storage.vault import Vault
 from tasks.colouring.blanks import StillsToPaint, write_stills
+from tasks.colouring.choice import ChoosingWorker
 from tasks.colouring.outcome import read_colour_outcome
 from tasks.colouring.restored import restored_reel
 from tasks.colouring.stills import Still, take_stills
@@ -236,7 +237,9 @@ def _written(
     reel: tuple[Vault, IngestedReel], folder: Path, model: StillColouriser | None = None
 ) -> StillsToPaint:
     vault, ingested = reel
-    (told,) = write_stills(vault.uri, [ingested.reel.source], str(folder), HerePool(), model=model)
+    (told,) = write_stills(
+        vault.uri, [ingested.reel.source], str(folder), HerePool(ChoosingWorker()), model=model
+    )
     assert told.failure == ""
     return told
 

@@ -20,6 +20,7 @@ from storage.painting import image_size, write_still
 from storage.vault import Vault
 from tasks.colouring import steps
 from tasks.colouring.blanks import write_stills
+from tasks.colouring.choice import ChoosingWorker
 from tasks.colouring.dispatch import plan_colour
 from tasks.colouring.request import ColourRequest
 from tasks.colouring.restored import restored_reel
@@ -76,7 +77,7 @@ def test_images_named_for_no_reel_cost_nothing_and_are_told_once_a_run(
     assert again.key == first.key
     run, film = _run(reel[0], folder), restored_reel(*reel)
     found = read_stills.fn(run, reel[1], film)
-    outputs = [output for _, output in plan_colour(*reel, film, found.fit, run.request)]
+    outputs = [output for _, output in plan_colour(*reel, film, found.fit, {}, run.request)]
     outcome = deliver_colour.fn(run, reel[1], film, found, outputs)
     assert outcome.status == "delivered"
     assert (outcome.unpainted_stills, outcome.other_stills) == (1, 1)
@@ -201,7 +202,7 @@ def _two_reels(root: Path, names: tuple[str, str]) -> tuple[list[str], Vault]:
 def test_each_reel_has_stills_and_a_list_of_its_own(names: tuple[str, str], tmp_path: Path) -> None:
     sources, vault = _two_reels(tmp_path, names)
     folder = tmp_path / "stills"
-    written = write_stills(vault.uri, sources, str(folder), HerePool())
+    written = write_stills(vault.uri, sources, str(folder), HerePool(ChoosingWorker()))
     assert [each.failure or each.errors for each in written] == [(), ()]
     listed = set()
     for each, source, name in zip(written, sources, names, strict=True):
@@ -223,18 +224,20 @@ def test_what_is_there_is_kept_and_told_where_it_is_of_another_film(tmp_path: Pa
     """Two films of one name, one run each: the second finds the first one's stills in its way."""
     sources, vault = _two_reels(tmp_path, ("reel", "reel"))
     folder = tmp_path / "stills"
-    (first,) = write_stills(vault.uri, sources[:1], str(folder), HerePool())
+    (first,) = write_stills(vault.uri, sources[:1], str(folder), HerePool(ChoosingWorker()))
     reel = ingest(vault, sources[0], None, lambda done: None)
     best = first.stills[0]
     paint(folder, vault, reel, best.frame)
     kept = (folder / best.still).read_bytes()
-    (again,) = write_stills(vault.uri, sources[:1], str(folder), HerePool())
+    (again,) = write_stills(vault.uri, sources[:1], str(folder), HerePool(ChoosingWorker()))
     assert (again.stills, again.errors) == (first.stills, ())
-    (elsewhere,) = write_stills(vault.uri, sources[1:], str(tmp_path / "elsewhere"), HerePool())
+    (elsewhere,) = write_stills(
+        vault.uri, sources[1:], str(tmp_path / "elsewhere"), HerePool(ChoosingWorker())
+    )
     for still in elsewhere.stills:
         (folder / still.still).write_bytes(kept)
     (folder / elsewhere.stills[-1].still).write_bytes(b"no picture")
-    (other,) = write_stills(vault.uri, sources[1:], str(folder), HerePool())
+    (other,) = write_stills(vault.uri, sources[1:], str(folder), HerePool(ChoosingWorker()))
     assert (other.stills, other.reached) == ((), 0)
     assert len(other.errors) == len(elsewhere.stills)
     assert other.errors[0].startswith(f"{elsewhere.stills[0].still}: does not show frame ")

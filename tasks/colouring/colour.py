@@ -31,7 +31,8 @@ from storage.tables import COVERAGE as COVERAGE_ROWS
 from storage.tables import TableWriter
 from storage.vault import Vault
 from tasks.colouring.restored import RestoredShot, footage_of, lightness
-from tasks.colouring.stills import Still, guessers, load_still, still_ab
+from tasks.colouring.scenes import Lender, LentStill, LoanJob
+from tasks.colouring.stills import guessers, load_still, still_ab
 from tasks.ingest import IngestedReel, load
 from tasks.recipe import OtherInstallation, installation
 from tasks.restore import RECORD, ShotOutcome
@@ -44,14 +45,6 @@ _SURE = 0.1
 _MATRICES: dict[int, Matrix] = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 9: "bt2020"}
 _MODULES = ("colour", "stills", "restored")
 """Those of this room that can change a byte of a shot."""
-
-
-@dataclass(frozen=True)
-class LentStill:
-    """A still and the shot that its frame stands in."""
-
-    still: Still
-    shot: RestoredShot
 
 
 @dataclass(frozen=True)
@@ -109,15 +102,25 @@ def _recipe(reel: IngestedReel, job: ColourJob, card: Card | None) -> dict[str, 
 
 
 class ColouringWorker:
-    """Lives in a worker process of the pool: a colouriser is loaded once."""
+    """Lives in a worker process of the pool: a colouriser is loaded once, a still's look kept for a while."""
 
     def __init__(self) -> None:
         cv2.setNumThreads(1)
         self._colourisers: dict[str, Colouriser] = {}
+        self._lender = Lender()
         self._reel: tuple[tuple[str, str], IngestedReel] | None = None
 
-    def run(self, job: ColourJob, progress: Progress) -> ShotOutcome:
-        """Raises StorageError (final) and whatever a colouriser raises, like SpillError (tried again)."""
+    def run(self, job: ColourJob | LoanJob, progress: Progress) -> ShotOutcome | tuple[LentStill, ...]:
+        """A shot coloured, or the stills that it borrows found.
+
+        Raises StorageError (final) and whatever a colouriser raises, like SpillError (tried again).
+        """
+        if isinstance(job, LoanJob):
+            vault = Vault(job.vault)
+            return self._lender.borrowed(vault, self._load(vault, job), job)
+        return self._colour(job, progress)
+
+    def _colour(self, job: ColourJob, progress: Progress) -> ShotOutcome:
         started = monotonic()
         colouriser = self._colourisers.get(job.colouriser) or load_colouriser(job.colouriser)
         self._colourisers[job.colouriser] = colouriser
@@ -135,7 +138,7 @@ class ColouringWorker:
                 raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
         return ShotOutcome(key, monotonic() - started, colouriser.device)
 
-    def _load(self, vault: Vault, job: ColourJob) -> IngestedReel:
+    def _load(self, vault: Vault, job: ColourJob | LoanJob) -> IngestedReel:
         """The reel's index; only the last one is kept, an archive has thousands."""
         name = job.vault, job.reel_id
         if self._reel is None or self._reel[0] != name:
