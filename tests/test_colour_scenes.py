@@ -83,9 +83,7 @@ def test_what_was_found_once_is_not_looked_for_again(
         pool = _CountingPool()
         loans = find_loans(vault, reel, film, painted, request, pool, quietly)
         assert (pool.given, _frames(loans)) == (given, {2: {2, 6}, 3: set()})
-    assert loans[2].stills[1].still.sha256 == (
-        "0" if loans[2].stills[1].still.frame == 2 else stills[1].sha256
-    )
+    assert "0" in {lent.still.sha256 for lent in loans[2].stills}
     pool = _CountingPool()
     loans = find_loans(vault, reel, film, stills[1:], request, pool, quietly)
     assert (pool.given, _frames(loans)) == (2, {2: {6}, 3: set()})
