@@ -43,7 +43,7 @@ class Maker:
     """Of the model's file; of a function, of its module's file."""
 
     def title(self) -> str:
-        return f"{self.name} ({self.kind}, sha256 {self.sha256[:16]})"
+        return f"{self.name}, {self.kind}, sha256 {self.sha256[:16]}"
 
 
 @dataclass(frozen=True)
