@@ -64,7 +64,8 @@ def _job(root: Path, *stills: int) -> tuple[Vault, ColourJob]:
         paint(root / "stills", vault, reel, still)
     film = restored_reel(vault, reel)
     request = ColourRequest(vault.uri, str(root / "stills"), "propagate")
-    ((job, _),) = plan_colour(vault, reel, film, take_stills(vault, reel, film, request.stills).fit, request)
+    stills = take_stills(vault, reel, film, request.stills)
+    ((job, _),) = plan_colour(vault, reel, film, stills.fit, {}, request)
     return vault, job
 
 
