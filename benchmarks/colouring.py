@@ -119,7 +119,7 @@ def _colour(vault: Vault, reel: IngestedReel, folder: Path, stage: str, colouris
     request = ColourRequest(vault.uri, str(folder), colouriser)
     film = restored_reel(vault, reel)
     stills = take_stills(vault, reel, film, request.stills)
-    ((job, output),) = plan_colour(vault, reel, film, stills.fit, request)
+    ((job, output),) = plan_colour(vault, reel, film, stills.fit, {}, request)
     started = time.process_time()
     if stage == "colour":
         ColouringWorker().run(job, _quietly)

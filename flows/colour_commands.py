@@ -23,6 +23,11 @@ def add_commands(command: Command) -> None:
         "--output", required=True, metavar="FOLDER", help="where to; images there stay as they are"
     )
     sub.add_argument("--count", type=at_least_one, metavar="N", help="at most so many for each reel")
+    sub.add_argument(
+        "--by",
+        metavar="MODEL",
+        help="guess their colours by a model of yours: module:function, FILE.onnx or FILE.pt (TorchScript)",
+    )
     sub = command("colour", _colour, "colour restored reels from stills that a person painted")
     _common_options(sub)
     sub.add_argument(
@@ -51,13 +56,15 @@ def _common_options(sub: argparse.ArgumentParser) -> None:
 
 def _stills(options: argparse.Namespace) -> int:
     from flows.terminal import at_work
+    from tasks.colouring.automatic import named_model
     from tasks.colouring.blanks import write_stills
     from tasks.colouring.choice import ChoosingWorker
     from tasks.workforce import workers
 
+    model = named_model(options.by) if options.by else None
     with at_work(options.debug, options.json), workers(options.workers, kind=ChoosingWorker) as pool:
         written = write_stills(
-            options.vault, options.sources, options.output, pool, options.delivery, options.count
+            options.vault, options.sources, options.output, pool, options.delivery, options.count, model
         )
     if options.json:
         print(json.dumps({"reels": [asdict(each) for each in written]}, indent=2))
@@ -131,6 +138,8 @@ def _print_outcome(outcome: "ColourOutcome") -> None:
     ):
         if numbers:
             print(f"  {told}: {_shots(numbers)}")
+    if outcome.automatic_stills:
+        print(f"  stills coloured by a machine: {outcome.automatic_stills}, by {outcome.guessed_by}")
     if outcome.unpainted_stills:
         print(f"  stills not painted yet: {outcome.unpainted_stills}")
     if outcome.other_stills:

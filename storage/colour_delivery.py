@@ -5,7 +5,7 @@ colour.mkv          the coloured film: FFV1, YUV 4:4:4 of 10 bit or more, the re
 coverage.mkv        0: nothing reached, grey; 1 to 254: coloured, and how sure; 255: the film's own colour
 colour-access.mp4   for looking at, labelled too
 coverage.parquet    a row per frame
-stills/             the painted stills that were used
+stills/             the stills that were used, painted or guessed
 luma.framemd5       of the restored film's luma, in the depth of colour.mkv: what its luma must equal
 colour.framemd5, frames.parquet, reel.json, shots.otio, shots.edl, shots.csv, review-list.json,
 events.json, colour.json, sheets/, report.html

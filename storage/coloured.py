@@ -4,10 +4,10 @@ YUV 4:4:4 of at least 10 bit: 8-bit luma v becomes v << 2, deeper luma stays as 
 luma of its own, gets that of BT.709, rounded once. Shape suffixes: H rows, W columns; 2 is (Cb, Cr).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from av.video.reformatter import Colorspace
@@ -20,6 +20,10 @@ Float = NDArray[np.float32]
 
 LABEL = "COLOURISED"
 """The tag of a coloured film; its value says by what."""
+GUESSED = "COLOURS_GUESSED_BY"
+"""The tag of a film that has colours of an automatic guess; its value names the models."""
+StillsOrigin = Literal["painted", "partly", "guessed"]
+"""Who coloured the stills: persons, machines too, or machines alone."""
 _LEAST_DEPTH = 10
 _UNTAGGED = 2
 # Numbers of ITU-T H.273: BT.709, and SMPTE 170M, which stands for BT.601 too.
@@ -63,18 +67,36 @@ def why_unpaintable(video: VideoFacts) -> str:
     return f"its primaries are number {primaries} of ITU-T H.273 and its matrix {matrix}, and {known}"
 
 
-def labels_of(reel: Reel, by: str) -> dict[str, str]:
-    """Tags that say of a film that it is coloured. by: what carried the colour."""
+def labels_of(
+    reel: Reel, by: str, origin: StillsOrigin = "painted", guessers: Sequence[str] = ()
+) -> dict[str, str]:
+    """Tags that say of a film that it is coloured, and that a machine guessed its colours where one did.
+
+    by: what carried the colour. guessers: the models that coloured stills, for `guessed` and `partly`.
+    """
     told = {key.lower(): value for key, value in reel.metadata.items()}
+    models, title = " and ".join(guessers), told.get("title") or PurePosixPath(reel.name).stem
+    colours, how = {
+        "painted": ("they were painted in stills and", "colourised"),
+        "partly": (
+            f"they were painted in some stills, guessed by a machine ({models}) in others, and",
+            "colourised, in part automatically",
+        ),
+        "guessed": (
+            f"a machine ({models}) guessed them in stills and they were",
+            "colourised automatically",
+        ),
+    }[origin]
     comment = (
-        "Colourised: the colours are not the film's own, they were painted in stills and carried through "
-        f"the film by {by}; the luma is the restored film's."
+        f"Colourised: the colours are not the film's own, {colours} carried through the film by {by}; the "
+        "luma is the restored film's."
     )
-    return {
-        "title": f"{told.get('title') or PurePosixPath(reel.name).stem} (colourised)",
+    labels = {
+        "title": f"{title} ({how})",
         "comment": f"{comment} {told['comment']}" if "comment" in told else comment,
         LABEL: by,
     }
+    return labels | {GUESSED: models} if guessers else labels
 
 
 def coloured_reel(reel: Reel, labels: Mapping[str, str]) -> Reel:

@@ -75,7 +75,7 @@ CHANGES = _schema(
 )
 COVERAGE = _schema(
     "coverage",
-    1,
+    2,
     [
         _required("frame", pa.int64()),
         _required("shot_start", pa.int64()),
@@ -83,6 +83,7 @@ COVERAGE = _schema(
         _required("share_reached", pa.float32()),
         _required("mean_confidence", pa.float32()),
         pa.field("still", pa.int64()),
+        pa.field("guessed_by", pa.string()),
     ],
 )
 LEDGER = _schema(

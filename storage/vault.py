@@ -7,6 +7,7 @@ rename, elsewhere by uploading its files with the record last. What has its reco
     reels/<reel_id>/looks/<digest>/    looks.mkv, what detection looks at
     reels/<reel_id>/shots/<digest>/    restored.mkv mask.mkv originals.mkv changes.parquet shot.json
     reels/<reel_id>/stills/            painted stills, by their digest
+    reels/<reel_id>/guesses/           which stills a model coloured, by their digest
     reels/<reel_id>/colour/<digest>/   colour.mkv coverage.mkv coverage.parquet shot.json
     reels/<reel_id>/deliver/<digest>/  a BagIt bag; delivery.json or colour.json in its data/
     corpora/<name>/<digest>/           shard-*.parquet, each with its record; manifest.parquet, corpus.json

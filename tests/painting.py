@@ -1,26 +1,35 @@
 """What the tests of colour share: stills painted on restored frames, and a reel coloured in this process."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from storage.coloured import shown_grey
+from storage.master import GREY8, Ffv1Writer
 from storage.painting import write_still
+from storage.pixels import Picture
+from storage.reel import VideoFacts
+from storage.survey import Progress
 from storage.timeline import ShotSpan
 from storage.vault import Vault
 from tasks.colouring.colour import ColouringWorker
 from tasks.colouring.deliver import deliver_colour
-from tasks.colouring.dispatch import plan_colour
+from tasks.colouring.dispatch import find_loans, plan_colour
 from tasks.colouring.request import ColourRequest
 from tasks.colouring.restored import RestoredReel, restored_reel
 from tasks.colouring.stills import ReelStills, still_name, take_stills
 from tasks.deliver import PAYLOAD, ShotOutput, deliver
 from tasks.ingest import IngestedReel, ingest
+from tasks.pool import Pool, Worker
 from tasks.restore import ShotJob, restore_shot, shot_key
+from tests.film import Plan, make_film
 from tests.restoring import Patch
 
 
@@ -42,6 +51,18 @@ def restored(root: Path, source: Path, cuts: Sequence[int]) -> tuple[Vault, Inge
         outputs.append(ShotOutput(ShotSpan(start, end), key))
     deliver(vault, reel, outputs, "preservation", "patch", quietly)
     return vault, reel
+
+
+def two_shots(root: Path, name: str = "reel", seed: int = 4) -> tuple[Vault, IngestedReel]:
+    """A reel of two shots of eight frames in a vault, 160x120, restored."""
+    video = VideoFacts(
+        "ffv1", "gray", 160, 120, Fraction(18), Fraction(1), 0, "progressive", True, 2, 2, 2, 2
+    )
+    root.mkdir(exist_ok=True)
+    with Ffv1Writer(root / f"{name}.mkv", video) as writer:
+        for frame in make_film(seed, Plan(2, (8, 8), cut_ins=0)).frames:
+            writer.write(Picture((frame,), GREY8))
+    return restored(root / "vault", root / f"{name}.mkv", [8])
 
 
 def painted(grey: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.uint8] | NDArray[np.uint16]:
@@ -86,9 +107,25 @@ def coloured(
     request = ColourRequest(vault.uri, str(folder), colouriser, share=share)
     film = restored_reel(vault, reel)
     stills = take_stills(vault, reel, film, request.stills)
-    planned = plan_colour(vault, reel, film, stills.fit, request)
+    loans = find_loans(vault, reel, film, stills.fit, request, HerePool(ColouringWorker()), quietly)
+    planned = plan_colour(vault, reel, film, stills.fit, loans, request)
     for job, _ in planned:
         ColouringWorker().run(job, quietly)
     outputs = tuple(output for _, output in planned)
     key = deliver_colour(vault, reel, film, stills, outputs, request.title, quietly)
     return Colouring(film, stills, outputs, key, vault.path(key) / PAYLOAD)
+
+
+class HerePool(Pool):
+    """Does each job as it is given, in this process."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+
+    def submit(self, job: Any, cost: float, deadline_s: float, progress: Progress = quietly) -> "Future[Any]":
+        future: Future[Any] = Future()
+        future.set_result(self.worker.run(job, progress))
+        return future
+
+    def cancel(self, futures: Iterable["Future[Any]"]) -> None:
+        pass

@@ -326,15 +326,15 @@ def test_a_shot_that_was_given_up_stays_grey_until_it_is_tried_again(
     request = ColourRequest(vault.uri, str(tmp_path / "stills"), "copied")
     film = restored_reel(*reel)
     stills = take_stills(*reel, film, request.stills).fit
-    (job, _), _ = plan_colour(*reel, film, stills, request)
+    (job, _), _ = plan_colour(*reel, film, stills, {}, request)
     vault.write(f"{job.key.replace('/colour/', '/failures/')}.json", b'{"reason": "its worker died"}')
-    (one, output), (two, _) = plan_colour(*reel, film, stills, request)
+    (one, output), (two, _) = plan_colour(*reel, film, stills, {}, request)
     assert (one.origin, output.failure, two.origin) == ("none", "its worker died", "stills")
     made = coloured(*reel, tmp_path / "stills")
     assert _summary(made)["failed_shots"] == [1]
     assert "not coloured" in (made.data / REVIEW).read_text()
     retried = ColourRequest(vault.uri, str(tmp_path / "stills"), "copied", retry_failed=True)
-    assert plan_colour(*reel, film, stills, retried)[0][0].origin == "stills"
+    assert plan_colour(*reel, film, stills, {}, retried)[0][0].origin == "stills"
 
 
 def test_what_a_colouriser_cannot_do_is_an_error_and_leaves_nothing(
@@ -344,7 +344,7 @@ def test_what_a_colouriser_cannot_do_is_an_error_and_leaves_nothing(
     request = ColourRequest(reel[0].uri, str(tmp_path / "stills"), "copied")
     film = restored_reel(*reel)
     stills = take_stills(*reel, film, request.stills).fit
-    (job, _), _ = plan_colour(*reel, film, stills, request)
+    (job, _), _ = plan_colour(*reel, film, stills, {}, request)
     blank = np.full((2, 120, 160), np.nan, np.float32)
     monkeypatch.setattr(Copied, "colour", lambda *_: iter([Coloured(blank, blank[0])] * 8))
     with pytest.raises(ValueError, match="no number for some pixels"):

@@ -68,7 +68,8 @@ def _job(root: Path, *stills: int, colouriser: str = "propagate") -> tuple[Vault
         paint(root / "stills", vault, reel, still)
     film = restored_reel(vault, reel)
     request = ColourRequest(vault.uri, str(root / "stills"), colouriser)
-    ((job, _),) = plan_colour(vault, reel, film, take_stills(vault, reel, film, request.stills).fit, request)
+    taken = take_stills(vault, reel, film, request.stills)
+    ((job, _),) = plan_colour(vault, reel, film, taken.fit, {}, request)
     return vault, job
 
 

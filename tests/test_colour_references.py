@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.colour.choice import worth_colouring
 from models.colour.palette import Painted, jumps, palette
-from models.colour.references import colours, fit
+from models.colour.references import alike, colours, fit, look
 from models.restorer import Footage
 from tests.clips import texture
 
@@ -44,8 +44,10 @@ def moved(right: int, down: int) -> Callable[[Float], Float]:
 )
 def test_how_a_still_fits(change: Callable[[Float], Float], verdict: str) -> None:
     luma = picture(1)
-    found = fit(change(luma).astype(np.float32), luma)
+    still = change(luma).astype(np.float32)
+    found = fit(still, luma)
     assert found.verdict == verdict
+    assert found.likeness == alike(look(still), look(luma))
     if verdict != "other":
         assert (found.right_px, found.down_px) == pytest.approx((0, 0), abs=0.5)
 

@@ -6,12 +6,8 @@ import os
 import shutil
 import struct
 import unicodedata
-from collections.abc import Iterable
-from concurrent.futures import Future
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,15 +16,11 @@ import pytest
 from flows.colour_commands import _print_outcomes
 from storage.delivery import REVIEW
 from storage.errors import SourceError
-from storage.master import GREY8, Ffv1Writer
 from storage.painting import image_size, write_still
-from storage.pixels import Picture
-from storage.reel import VideoFacts
-from storage.survey import Progress
 from storage.vault import Vault
 from tasks.colouring import steps
 from tasks.colouring.blanks import write_stills
-from tasks.colouring.choice import ChoiceJob, ChoosingWorker
+from tasks.colouring.choice import ChoosingWorker
 from tasks.colouring.dispatch import plan_colour
 from tasks.colouring.request import ColourRequest
 from tasks.colouring.restored import restored_reel
@@ -36,27 +28,13 @@ from tasks.colouring.steps import NothingToColour, deliver_colour, read_stills
 from tasks.colouring.stills import take_stills
 from tasks.ingest import IngestedReel, ingest
 from tasks.ledger import Ledger
-from tasks.pool import Pool
 from tasks.run import Run
-from tests.film import Plan, make_film
-from tests.painting import coloured, grey_still, paint, painted, restored
-
-
-def _reel(root: Path, name: str = "reel", seed: int = 4) -> tuple[Vault, IngestedReel]:
-    """A reel of two shots of eight frames in a vault, 160x120, restored."""
-    video = VideoFacts(
-        "ffv1", "gray", 160, 120, Fraction(18), Fraction(1), 0, "progressive", True, 2, 2, 2, 2
-    )
-    root.mkdir(exist_ok=True)
-    with Ffv1Writer(root / f"{name}.mkv", video) as writer:
-        for frame in make_film(seed, Plan(2, (8, 8), cut_ins=0)).frames:
-            writer.write(Picture((frame,), GREY8))
-    return restored(root / "vault", root / f"{name}.mkv", [8])
+from tests.painting import HerePool, coloured, grey_still, paint, painted, two_shots
 
 
 @pytest.fixture
 def reel(tmp_path: Path) -> tuple[Vault, IngestedReel]:
-    return _reel(tmp_path)
+    return two_shots(tmp_path)
 
 
 def _run(vault: Vault, stills: Path) -> Run[ColourRequest]:
@@ -99,7 +77,7 @@ def test_images_named_for_no_reel_cost_nothing_and_are_told_once_a_run(
     assert again.key == first.key
     run, film = _run(reel[0], folder), restored_reel(*reel)
     found = read_stills.fn(run, reel[1], film)
-    outputs = [output for _, output in plan_colour(*reel, film, found.fit, run.request)]
+    outputs = [output for _, output in plan_colour(*reel, film, found.fit, {}, run.request)]
     outcome = deliver_colour.fn(run, reel[1], film, found, outputs)
     assert outcome.status == "delivered"
     assert (outcome.unpainted_stills, outcome.other_stills) == (1, 1)
@@ -126,7 +104,7 @@ def test_a_folder_with_nothing_for_the_reel_says_what_it_holds(
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_letters_with_marks_are_the_same_however_they_are_written(form: str, tmp_path: Path) -> None:
     """A Mac takes them apart."""
-    vault, reel = _reel(tmp_path, unicodedata.normalize("NFC", "Köln_é"))
+    vault, reel = two_shots(tmp_path, unicodedata.normalize("NFC", "Köln_é"))
     folder = tmp_path / "stills"
     paint(folder, vault, reel, 3, unicodedata.normalize(form, "Köln_é_3.png"))
     paint(folder / unicodedata.normalize(form, "Köln_é"), vault, reel, 5, "5.png")
@@ -148,7 +126,7 @@ def test_names_that_no_record_could_hold_are_cleaned_where_they_enter(
 
 def test_a_reel_and_its_still_of_a_name_that_is_no_text(tmp_path: Path) -> None:
     """The painted still is taken, the other refused, and what is told of them is text."""
-    vault, reel = _reel(tmp_path)
+    vault, reel = two_shots(tmp_path)
     reel = replace(reel, reel=replace(reel.reel, name=os.fsdecode(b"caf\xe9\n.mkv")))
     folder = tmp_path / "stills"
     paint(folder, vault, reel, 3, os.fsdecode(b"caf\xe9\n_3.png"))
@@ -210,26 +188,11 @@ def test_an_image_of_giant_size_is_refused_by_its_header(
     assert len(decoded) == 1
 
 
-class _HerePool(Pool):
-    """Does each job as it is given, in this process."""
-
-    def __init__(self) -> None:
-        self.worker = ChoosingWorker()
-
-    def submit(self, job: ChoiceJob, cost: float, deadline_s: float, progress: Progress) -> "Future[Any]":
-        future: Future[Any] = Future()
-        future.set_result(self.worker.run(job, progress))
-        return future
-
-    def cancel(self, futures: Iterable["Future[Any]"]) -> None:
-        pass
-
-
 def _two_reels(root: Path, names: tuple[str, str]) -> tuple[list[str], Vault]:
     """Two films in one vault, in folders of their own."""
     for folder, name, seed in (("a", names[0], 4), ("b", names[1], 9)):
         (root / folder).mkdir()
-        _reel(root / folder, name, seed)
+        two_shots(root / folder, name, seed)
     vault = root / "a" / "vault"
     shutil.copytree(root / "b" / "vault" / "reels", vault / "reels", dirs_exist_ok=True)
     return [str(root / "a" / f"{names[0]}.mkv"), str(root / "b" / f"{names[1]}.mkv")], Vault(str(vault))
@@ -239,7 +202,7 @@ def _two_reels(root: Path, names: tuple[str, str]) -> tuple[list[str], Vault]:
 def test_each_reel_has_stills_and_a_list_of_its_own(names: tuple[str, str], tmp_path: Path) -> None:
     sources, vault = _two_reels(tmp_path, names)
     folder = tmp_path / "stills"
-    written = write_stills(vault.uri, sources, str(folder), _HerePool())
+    written = write_stills(vault.uri, sources, str(folder), HerePool(ChoosingWorker()))
     assert [each.failure or each.errors for each in written] == [(), ()]
     listed = set()
     for each, source, name in zip(written, sources, names, strict=True):
@@ -261,18 +224,20 @@ def test_what_is_there_is_kept_and_told_where_it_is_of_another_film(tmp_path: Pa
     """Two films of one name, one run each: the second finds the first one's stills in its way."""
     sources, vault = _two_reels(tmp_path, ("reel", "reel"))
     folder = tmp_path / "stills"
-    (first,) = write_stills(vault.uri, sources[:1], str(folder), _HerePool())
+    (first,) = write_stills(vault.uri, sources[:1], str(folder), HerePool(ChoosingWorker()))
     reel = ingest(vault, sources[0], None, lambda done: None)
     best = first.stills[0]
     paint(folder, vault, reel, best.frame)
     kept = (folder / best.still).read_bytes()
-    (again,) = write_stills(vault.uri, sources[:1], str(folder), _HerePool())
+    (again,) = write_stills(vault.uri, sources[:1], str(folder), HerePool(ChoosingWorker()))
     assert (again.stills, again.errors) == (first.stills, ())
-    (elsewhere,) = write_stills(vault.uri, sources[1:], str(tmp_path / "elsewhere"), _HerePool())
+    (elsewhere,) = write_stills(
+        vault.uri, sources[1:], str(tmp_path / "elsewhere"), HerePool(ChoosingWorker())
+    )
     for still in elsewhere.stills:
         (folder / still.still).write_bytes(kept)
     (folder / elsewhere.stills[-1].still).write_bytes(b"no picture")
-    (other,) = write_stills(vault.uri, sources[1:], str(folder), _HerePool())
+    (other,) = write_stills(vault.uri, sources[1:], str(folder), HerePool(ChoosingWorker()))
     assert (other.stills, other.reached) == ((), 0)
     assert len(other.errors) == len(elsewhere.stills)
     assert other.errors[0].startswith(f"{elsewhere.stills[0].still}: does not show frame ")

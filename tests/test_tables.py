@@ -51,6 +51,17 @@ parameters: string not null
 -- schema metadata --
 table: 'changes'
 schema_version: '1'""",
+    "COVERAGE": """\
+frame: int64 not null
+shot_start: int64 not null
+origin: string not null
+share_reached: float not null
+mean_confidence: float not null
+still: int64
+guessed_by: string
+-- schema metadata --
+table: 'coverage'
+schema_version: '2'""",
     "LEDGER": """\
 run_id: string not null
 reel_id: string not null

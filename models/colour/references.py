@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.colour.view import inside
-from models.motion import MotionSettings, grid, proxy, proxy_scale, shrink, warp
+from models.colour.view import inside, sample
+from models.motion import Byte, MotionSettings, grid, proxy, proxy_scale, shrink
 
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -58,15 +58,7 @@ def fit(still_HW: Float, frame_HW: Float) -> Fit:
     if still_HW.shape != frame_HW.shape:
         raise ValueError(f"a still of {still_HW.shape} for a frame of {frame_HW.shape}")
     scale = proxy_scale(frame_HW.shape, _LOOK.proxy_px)
-    still_hw, frame_hw = _detail(still_HW), _detail(frame_HW)
-    window = cv2.createHanningWindow(frame_hw.shape[::-1], cv2.CV_32F)
-    sign = 1.0 if _correlation(still_hw, frame_hw) > -_SAME else -1.0
-    # OpenCV lays the window on its arguments themselves where their size is one its transform likes.
-    (right, down), _ = cv2.phaseCorrelate(frame_hw.copy(), sign * still_hw, window)
-    move_2 = np.array([right, down], np.float32)
-    likeness, in_place = _likeness(still_hw, frame_hw, move_2), _correlation(still_hw, frame_hw)
-    if abs(in_place) >= abs(likeness):  # phase correlation found nothing better
-        move_2, likeness = np.zeros(2, np.float32), in_place
+    move_2, likeness = _placed(look(still_HW), look(frame_HW))
     right_px, down_px = (move_2 / scale).tolist()
     moved_hw, seen_hw = _moved(shrink(still_HW, scale), move_2)
     tone = float(np.abs(moved_hw - shrink(frame_HW, scale))[seen_hw].mean()) if seen_hw.any() else 1.0
@@ -79,6 +71,16 @@ def fit(still_HW: Float, frame_HW: Float) -> Fit:
     elif tone > _TONE:
         verdict = "toned"
     return Fit(verdict, likeness, right_px, down_px, tone)
+
+
+def look(luma_HW: Float) -> Byte:
+    """What `alike` sees of a picture with luma in [0, 1]: small, so that many may be kept."""
+    return proxy(luma_HW, _LOOK)
+
+
+def alike(one_hw: Byte, other_hw: Byte) -> float:
+    """The likeness that `fit` finds for two pictures of one size, by their looks."""
+    return _placed(one_hw, other_hw)[1]
 
 
 def colours(ab_2HW: Float) -> Colours:
@@ -96,15 +98,30 @@ def colours(ab_2HW: Float) -> Colours:
     return "tinted" if one_tint else "coloured"
 
 
-def _detail(luma_HW: Float) -> Float:
+def _placed(still_look_hw: Byte, frame_look_hw: Byte) -> tuple[Float, float]:
+    """How far the still is moved against the frame, (dx, dy) in small pixels, and their likeness then."""
+    still_hw, frame_hw = _detail(still_look_hw), _detail(frame_look_hw)
+    window = cv2.createHanningWindow(frame_hw.shape[::-1], cv2.CV_32F)
+    in_place = _correlation(still_hw, frame_hw)
+    sign = 1.0 if in_place > -_SAME else -1.0
+    # OpenCV lays the window on its arguments themselves where their size is one its transform likes.
+    (right, down), _ = cv2.phaseCorrelate(frame_hw.copy(), sign * still_hw, window)
+    move_2 = np.array([right, down], np.float32)
+    likeness = _likeness(still_hw, frame_hw, move_2)
+    if abs(in_place) >= abs(likeness):  # phase correlation found nothing better
+        return np.zeros(2, np.float32), in_place
+    return move_2, likeness
+
+
+def _detail(look_hw: Byte) -> Float:
     """Local contrast about 0: what no tone curve changes much."""
-    return np.asarray(proxy(luma_HW, _LOOK) / 50 - 2.56, np.float32)
+    return np.asarray(look_hw / 50 - 2.56, np.float32)
 
 
 def _moved(still_hw: Float, move_2: Float) -> tuple[Float, Mask]:
     """The still laid on the frame, and where it shows anything of it."""
-    flow_hw2 = np.broadcast_to(move_2, (*still_hw.shape, 2)).astype(np.float32)
-    return warp(still_hw, flow_hw2), inside(grid(*still_hw.shape) + flow_hw2) > 0
+    place_hw2 = grid(*still_hw.shape) + move_2
+    return sample(still_hw, place_hw2), inside(place_hw2) > 0
 
 
 def _likeness(still_hw: Float, frame_hw: Float, move_2: Float) -> float:

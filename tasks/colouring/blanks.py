@@ -1,23 +1,25 @@
-"""Frames worth painting, written out grey under the names that colouring looks for."""
+"""Frames worth painting, grey or coloured by a model, written under the names that colouring looks for."""
 
 import csv
 import io
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.colour.automatic import StillColouriser, StillModelError
 from models.colour.choice import Worth
 from storage.coloured import shown_grey
 from storage.errors import SourceError, StorageError
 from storage.filesystem import absolute, is_local, name_of, write_atomically
-from storage.painting import write_still
+from storage.painting import holds, write_still
 from storage.reel import Reel
 from storage.vault import Vault
+from tasks.colouring.automatic import colour_still, guess_at
 from tasks.colouring.choice import ChoiceJob
 from tasks.colouring.restored import RestoredReel, RestoredShot, lightness, restored_reel
 from tasks.colouring.stills import plain_stem, shows, still_name
@@ -47,6 +49,8 @@ class StillToPaint:
     """Of the shot's pixels, how many its colour reaches along motion."""
     adds: float
     """Of the reel's pixels, how many no still above it reaches."""
+    guessed_by: str = ""
+    """The model that coloured it, and nobody changed it since; empty for one that a person is to paint."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +73,14 @@ class StillsToPaint:
             return f"{self.source}: {self.failure.removeprefix(f'{self.source}: ')}"
         if not self.stills and not self.errors:
             return f"{self.source}: has colour of its own and keeps it; there is nothing to paint"
-        stills = "1 still" if len(self.stills) == 1 else f"{len(self.stills)} stills"
-        lines = [
-            f"{self.source}: {stills} to paint in {self.folder}, reaching {self.reached:.0%} of the film"
-        ]
-        lines += [
-            f"  {each.still}  shot {each.shot}, reaches {each.share_of_shot:.0%} of it"
-            for each in self.stills
-        ]
+        guessed = sum(bool(still.guessed_by) for still in self.stills)
+        stills = _stills(len(self.stills) - guessed, "to paint") if guessed < len(self.stills) else ""
+        guesses = _stills(guessed, "coloured by a machine") if guessed or not stills else ""
+        told = " and ".join(filter(None, (stills, guesses)))
+        lines = [f"{self.source}: {told} in {self.folder}, reaching {self.reached:.0%} of the film"]
+        for each in self.stills:
+            by = f", guessed by {each.guessed_by}" if each.guessed_by else ""
+            lines.append(f"  {each.still}  shot {each.shot}, reaches {each.share_of_shot:.0%} of it{by}")
         return "\n".join(lines)
 
 
@@ -87,12 +91,14 @@ def write_stills(
     pool: Pool,
     delivery: str | None = None,
     count: int | None = None,
+    model: StillColouriser | None = None,
 ) -> list[StillsToPaint]:
     """The stills of each reel, most useful first, as PNG in `output`, with a list of them.
 
     pool: of ChoosingWorker. count: at most so many for each reel; all that are worth it if None. An image
-    that is there already may be painted and stays as it is; one of another film is told. Reels whose files
-    have one name are called by their identifiers. Raises RequestError, PoolError, VaultError.
+    that is there already may be painted and stays as it is; one of another film is told. model: colours what
+    nobody painted yet, also guesses of other models. Reels whose files have one name are called by their
+    identifiers. Raises RequestError, PoolError, VaultError.
     """
     if not is_local(output):
         raise RequestError(f"--output {output}: name a directory on this machine")
@@ -111,7 +117,7 @@ def write_stills(
             stem = plain_stem(reel.reel.name)
             stem = stem if named[stem] == 1 else reel.reel.reel_id
             found, failed = _worth(vault, reel, restored, stem, pool)
-            told = _written(Vault(vault), reel, restored, folder, found[:count], failed)
+            told = _written(Vault(vault), reel, restored, folder, found[:count], failed, model)
             _write_list(folder / f"{stem}_{_LIST}", told.stills)
             written.append(told)
         except StorageError as error:  # it costs this reel alone
@@ -161,17 +167,25 @@ def _written(
     folder: Path,
     chosen: Sequence[StillToPaint],
     failed: Sequence[str],
+    model: StillColouriser | None,
 ) -> StillsToPaint:
     stills, errors = [], list(failed)
     for still in chosen:
         path = folder / still.still
         picture = restored.shot_of(still.frame).picture(vault, reel.reel, still.frame)
+        grey = shown_grey(picture, reel.reel.video)
         if not path.exists():
-            write_still(path, shown_grey(picture, reel.reel.video))
+            write_still(path, grey)
         elif why := _in_the_way(path, reel.reel, still.frame, lightness(picture, reel.reel)):
             errors.append(why)
             continue
-        stills.append(still)
+        guess = guess_at(vault, reel, path)
+        if model and (guess.maker != model.maker if guess else holds(path, grey)):
+            try:
+                guess = colour_still(vault, reel, still.frame, picture, path, model)
+            except StillModelError as error:
+                errors.append(f"{path.name}: left as it was: {error}")
+        stills.append(replace(still, guessed_by=guess.maker.title()) if guess else still)
     own = tuple(n for n, shot in enumerate(restored.shots, 1) if shot.in_colour)
     reached = sum(still.adds for still in stills)
     return StillsToPaint(reel.reel.source, str(folder), tuple(stills), reached, own, tuple(errors))
@@ -196,6 +210,10 @@ def _write_list(path: Path, stills: Sequence[StillToPaint]) -> None:
     table.writeheader()
     table.writerows(asdict(still) for still in stills)
     write_atomically(path, text.getvalue().encode())
+
+
+def _stills(count: int, what: str) -> str:
+    return f"{count} still {what}" if count == 1 else f"{count} stills {what}"
 
 
 def _frames(shot: RestoredShot) -> int:

@@ -32,7 +32,8 @@ from storage.tables import COVERAGE as COVERAGE_ROWS
 from storage.tables import TableWriter
 from storage.vault import Vault
 from tasks.colouring.restored import RestoredShot, footage_of, lightness
-from tasks.colouring.stills import Still, load_still, still_ab
+from tasks.colouring.scenes import Lender, LentStill, LoanJob
+from tasks.colouring.stills import guessers, load_still, still_ab
 from tasks.ingest import IngestedReel, load
 from tasks.recipe import OtherInstallation, installation, network_engines
 from tasks.restore import RECORD, ShotOutcome, UnusableWeights
@@ -45,14 +46,6 @@ _SURE = 0.1
 _MATRICES: dict[int, Matrix] = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 9: "bt2020"}
 _MODULES = ("colour", "stills", "restored")
 """Those of this room that can change a byte of a shot."""
-
-
-@dataclass(frozen=True)
-class LentStill:
-    """A still and the shot that its frame stands in."""
-
-    still: Still
-    shot: RestoredShot
 
 
 @dataclass(frozen=True)
@@ -98,7 +91,12 @@ def _recipe(reel: IngestedReel, job: ColourJob, card: Card | None) -> dict[str, 
         "colouriser": {**asdict(card), "parameters": dict(card.parameters)} if card else None,
         **({"network_engines": network_engines()} if card and card.weights_sha256 else {}),
         "stills": [
-            {"sha256": lent.still.sha256, "frame": lent.still.frame, "restored": lent.shot.key}
+            {
+                "sha256": lent.still.sha256,
+                "frame": lent.still.frame,
+                "restored": lent.shot.key,
+                "guessed_by": asdict(lent.still.guessed_by) if lent.still.guessed_by else None,
+            }
             for lent in job.stills
         ],
         **installation("models", "storage", *(f"tasks/colouring/{name}.py" for name in _MODULES)),
@@ -106,21 +104,29 @@ def _recipe(reel: IngestedReel, job: ColourJob, card: Card | None) -> dict[str, 
 
 
 class ColouringWorker:
-    """Lives in a worker process of the pool: a colouriser is loaded once."""
+    """Lives in a worker process of the pool: a colouriser is loaded once, a still's look kept for a while."""
 
     def __init__(self) -> None:
         cv2.setNumThreads(1)
         self._colourisers: dict[str, Colouriser] = {}
+        self._lender = Lender()
         self._reel: tuple[tuple[str, str], IngestedReel] | None = None
 
-    def run(self, job: ColourJob, progress: Progress) -> ShotOutcome:
-        """Raises StorageError (final) and whatever a colouriser raises, like SpillError (tried again)."""
+    def run(self, job: ColourJob | LoanJob, progress: Progress) -> ShotOutcome | tuple[LentStill, ...]:
+        """A shot coloured, or the stills that it borrows found.
+
+        Raises StorageError and UnusableWeights (final) and whatever a colouriser raises, like SpillError
+        (tried again).
+        """
+        if isinstance(job, LoanJob):
+            vault = Vault(job.vault)
+            return self._lender.borrowed(vault, self._load(vault, job), job)
         try:
-            return self._run(job, progress)
+            return self._colour(job, progress)
         except (UnknownColouriser, WeightsError) as error:
             raise UnusableWeights(f"{socket.gethostname()}: {error}") from error
 
-    def _run(self, job: ColourJob, progress: Progress) -> ShotOutcome:
+    def _colour(self, job: ColourJob, progress: Progress) -> ShotOutcome:
         started = monotonic()
         colouriser = self._colourisers.get(job.colouriser) or load_colouriser(job.colouriser)
         self._colourisers[job.colouriser] = colouriser
@@ -138,7 +144,7 @@ class ColouringWorker:
                 raise VaultError(f"{vault.url(key)}: cannot be written ({first_line(error)})") from error
         return ShotOutcome(key, monotonic() - started, colouriser.device)
 
-    def _load(self, vault: Vault, job: ColourJob) -> IngestedReel:
+    def _load(self, vault: Vault, job: ColourJob | LoanJob) -> IngestedReel:
         """The reel's index; only the last one is kept, an archive has thousands."""
         name = job.vault, job.reel_id
         if self._reel is None or self._reel[0] != name:
@@ -177,7 +183,12 @@ def colour_shot(
             "origin": job.origin,
             "colouriser": colouriser.card.name if job.origin == "stills" else None,
             "stills": [
-                {"frame": lent.still.frame, "borrowed": lent.shot.key != job.shot.key} for lent in job.stills
+                {
+                    "frame": lent.still.frame,
+                    "borrowed": lent.shot.key != job.shot.key,
+                    "guessed_by": lent.still.guessed_by and lent.still.guessed_by.title(),
+                }
+                for lent in job.stills
             ],
             "share_reached": reached / (job.frames * video.width * video.height),
             "mean_confidence": _mean(job.origin, confidence_sum, reached),
@@ -234,6 +245,7 @@ def _row(frame: int, job: ColourJob, reached: int, confidence: float, pixels: in
         "share_reached": reached / pixels,
         "mean_confidence": _mean(job.origin, confidence, reached),
         "still": min(inside, key=lambda still: (abs(still - frame), still), default=None),
+        "guessed_by": " and ".join(guessers(lent.still for lent in job.stills)) or None,
     }
 
 

@@ -29,6 +29,7 @@ from storage.colour_delivery import (
 )
 from storage.coloured import (
     LABEL,
+    StillsOrigin,
     coloured_reel,
     coloured_video,
     labels_of,
@@ -87,7 +88,10 @@ def deliver_colour(
     recipe = {
         "restored": restored.delivery,
         "shots": [[asdict(shot.span), shot.key, bool(shot.failure)] for shot in shots],
-        "stills": [[still.frame, still.name, still.sha256] for still in stills.fit],
+        "stills": [
+            [still.frame, still.name, still.sha256, still.guessed_by and asdict(still.guessed_by)]
+            for still in stills.fit
+        ],
         "refused": stills.refused,
         "colouriser": by,
     }
@@ -206,15 +210,19 @@ def _summary(
     items: list[ColourItem],
     by: str,
 ) -> dict[str, Any]:
+    used = [still["guessed_by"] for record in records for still in record["stills"]]
+    models = sorted({model for model in used if model})
+    origin: StillsOrigin = "painted" if not models else "partly" if None in used else "guessed"
     return {
         "reel_id": reel.reel.reel_id,
         "source": reel.reel.name,
         "source_sha256": reel.reel.sha256,
         "restored": restored.delivery,
         "colouriser": by,
-        "labels": labels_of(reel.reel, by),
+        "labels": labels_of(reel.reel, by, origin, models),
         "frames": reel.reel.frame_count,
         "stills": [asdict(still) for still in stills.fit],
+        "stills_origin": origin,
         "refused_stills": list(stills.refused),
         "failed_shots": [n for n, shot in enumerate(shots, 1) if shot.failure],
         "review_items": len(items),
@@ -241,11 +249,16 @@ def _summary(
 
 def _events(reel: Reel, summary: dict[str, Any], started: datetime) -> dict[str, Any]:
     grey = sum(shot["origin"] == "none" for shot in summary["shots"])
+    models = [still["guessed_by"] for still in summary["stills"] if still["guessed_by"]]
+    stills = f"{len(summary['stills']) - len(models)} painted stills"
+    if models:
+        names = " and ".join(sorted({model["name"] for model in models}))
+        stills += f" and {len(models)} that a machine coloured ({names})"
     steps = [
         (
             "modification",
-            f"colourised by {summary['colouriser']} from {len(summary['stills'])} painted stills, upon the "
-            f"restored film of delivery {summary['restored']}",
+            f"colourised by {summary['colouriser']} from {stills}, upon the restored film of delivery "
+            f"{summary['restored']}",
             f"{grey} shots left grey" if grey else "every shot done",
         ),
         ("validation", "frames, sound and tags checked, luma held against the restored film's", "passed"),

@@ -1,24 +1,74 @@
 """A reel's shots given to the colouring workers, and what became of each."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import Any
 
 from storage.survey import Progress
 from storage.vault import Vault
-from tasks.colouring.colour import ColourJob, LentStill, Origin, colour_key
+from tasks.colouring.colour import ColourJob, Origin, colour_key
 from tasks.colouring.request import ColourRequest
 from tasks.colouring.restored import RestoredReel, RestoredShot
+from tasks.colouring.scenes import LentStill, known_loan, loan_job
 from tasks.colouring.stills import Still
 from tasks.deliver import ShotOutput
 from tasks.dispatch import see_through, why_given_up
 from tasks.ingest import IngestedReel
 from tasks.ledger import Ledger
-from tasks.pool import Pool
+from tasks.pool import JobFailed, Pool
 from tasks.restore import ShotOutcome
-from tasks.scenes import borrowed
 
 # A worker that takes this long for a megapixel hangs.
 _DEADLINE_S, _DEADLINE_S_A_MEGAPIXEL = 600, 120
+
+
+@dataclass(frozen=True)
+class Loan:
+    """What a shot without a still of its own borrows from others of its scene."""
+
+    stills: tuple[LentStill, ...] = ()
+    failure: str = ""
+    """Why that could not be found out."""
+
+
+def find_loans(
+    vault: Vault,
+    reel: IngestedReel,
+    restored: RestoredReel,
+    stills: Sequence[Still],
+    request: ColourRequest,
+    pool: Pool,
+    progress: Progress,
+) -> dict[int, Loan]:
+    """By the number of the shot, from 0; what is known from before is not looked for again.
+
+    progress: told how many shots are done. Raises StorageError, PoolError.
+    """
+    loans: dict[int, Loan] = {}
+    running: dict[int, Future[Any]] = {}
+    if not request.share:
+        return loans
+    try:
+        for n, shot in enumerate(restored.shots):
+            if _colour_of(shot, stills)[0] == "none":
+                job = loan_job(request.vault, reel.reel.reel_id, restored, n, stills)
+                known = known_loan(vault, reel, job)
+                if known is None:
+                    deadline_s = _DEADLINE_S + _DEADLINE_S_A_MEGAPIXEL * job.frames * reel.megapixels
+                    # All of one cost, so that neighbours, which look at the same stills, go together.
+                    running[n] = pool.submit(job, reel.megapixels, deadline_s)
+                else:
+                    loans[n] = Loan(known)
+        for n, future in running.items():
+            try:
+                loans[n] = Loan(future.result())
+            except JobFailed as error:
+                loans[n] = Loan(failure=str(error))
+            progress(n + 1)
+    finally:
+        pool.cancel(running.values())
+    return loans
 
 
 def colour_shots(
@@ -26,6 +76,7 @@ def colour_shots(
     reel: IngestedReel,
     restored: RestoredReel,
     stills: Sequence[Still],
+    loans: Mapping[int, Loan],
     request: ColourRequest,
     pool: Pool,
     ledger: Ledger,
@@ -46,7 +97,7 @@ def colour_shots(
     def left_grey(job: ColourJob, output: ShotOutput, why: str) -> tuple[ColourJob, ShotOutput] | None:
         return None if job.origin == "none" else _left_grey(reel, job, output, why)
 
-    planned = plan_colour(vault, reel, restored, stills, request)
+    planned = plan_colour(vault, reel, restored, stills, loans, request)
     return see_through(vault, reel, planned, pool, progress, deadline_s, done, left_grey)
 
 
@@ -55,19 +106,20 @@ def plan_colour(
     reel: IngestedReel,
     restored: RestoredReel,
     stills: Sequence[Still],
+    loans: Mapping[int, Loan],
     request: ColourRequest,
 ) -> list[tuple[ColourJob, ShotOutput]]:
-    """What is to be done with each shot. Changes nothing."""
+    """What is to be done with each shot. loans: by shot, from 0. Changes nothing."""
     planned = []
     for n, shot in enumerate(restored.shots):
         origin, lent = _colour_of(shot, stills)
-        if origin == "none" and request.share:
-            lent = borrowed(vault, reel, restored, n, stills)
-            origin = "stills" if lent else "none"
+        loan = loans.get(n, Loan())
+        if loan.stills:
+            origin, lent = "stills", loan.stills
         job = ColourJob(request.vault, reel.reel.reel_id, shot, request.colouriser, origin, lent)
         job = replace(job, key=colour_key(reel, job))
         output = ShotOutput(shot.span, job.key)
-        gave_up = None if request.retry_failed else why_given_up(vault, job.key)
+        gave_up = loan.failure or (None if request.retry_failed else why_given_up(vault, job.key))
         planned.append((job, output) if gave_up is None else _left_grey(reel, job, output, gave_up))
     return planned
 

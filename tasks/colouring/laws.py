@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from storage.colour_delivery import (
     COLOUR,
@@ -13,7 +13,7 @@ from storage.colour_delivery import (
     ColouredFrame,
     read_coloured,
 )
-from storage.coloured import LABEL, coloured_reel, luma_codes, middle
+from storage.coloured import GUESSED, LABEL, coloured_reel, luma_codes, middle
 from storage.delivery import FRAMES, MASTER, REEL, read_pictures
 from storage.fixity import FrameSum, frame_md5, frame_sum, read_framemd5
 from storage.master import times_ms
@@ -65,13 +65,22 @@ def _findings(folder: Path) -> Iterator[str | Seen]:
         if len(rows) != reel.frame_count:
             yield f"{FRAMES}: holds {len(rows)} frames, the source {reel.frame_count}"
             return
-        labels = dict(json.loads((folder / COLOUR_SUMMARY).read_bytes())["labels"])
+        summary = json.loads((folder / COLOUR_SUMMARY).read_bytes())
+        labels = dict(summary["labels"])
         if not labels.get(LABEL):
             yield f"{COLOUR_SUMMARY}: its labels do not say that the film is coloured ({LABEL})"
+        if not labels.get(GUESSED) and _guessed(summary):
+            yield f"{COLOUR_SUMMARY}: its labels do not say that a machine guessed its colours ({GUESSED})"
         yield from carried(folder / COLOUR, coloured_reel(reel, labels), rows)
         yield from _frames(folder, reel, rows)
     except BROKEN as error:
         yield broken(error)
+
+
+def _guessed(summary: dict[str, Any]) -> bool:
+    """Whether a model coloured any still that a shot was coloured from; older records know of none."""
+    stills = [still for shot in summary["shots"] for still in shot["stills"]]
+    return any(still.get("guessed_by") for still in stills)
 
 
 def _frames(folder: Path, reel: Reel, rows: list[FrameRow]) -> Iterator[str | Seen]:

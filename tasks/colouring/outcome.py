@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from storage import delivery as names
 from storage.colour_delivery import COLOUR, COLOUR_ACCESS, COLOUR_SUMMARY, COVERAGE
+from storage.coloured import GUESSED
 from storage.errors import VaultError
 from storage.vault import Vault
 from tasks.deliver import PAYLOAD
@@ -36,6 +37,10 @@ class ColourOutcome:
     own_colour_shots: tuple[int, ...] = ()
     failed_shots: tuple[int, ...] = ()
     refused_stills: tuple[str, ...] = ()
+    automatic_stills: int = 0
+    """Of the stills used, those that a model coloured."""
+    guessed_by: str | None = None
+    """By which models, as the label of the film says it."""
     unpainted_stills: int = 0
     """Images in the directory that are named for this reel and have no colour yet."""
     other_stills: int = 0
@@ -95,6 +100,8 @@ def _told(vault: Vault, source: str, key: str, summary: dict[str, Any]) -> Colou
         own_colour_shots=of("own"),
         failed_shots=tuple(summary["failed_shots"]),
         refused_stills=tuple(summary["refused_stills"]),
+        automatic_stills=len({s["frame"] for shot in shots for s in shot["stills"] if s.get("guessed_by")}),
+        guessed_by=summary["labels"].get(GUESSED),
         shot_rows=tuple(shots),
         errors=tuple(errors),
     )

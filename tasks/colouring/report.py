@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from storage.coloured import StillsOrigin
 from storage.delivery import SHEETS
 from storage.reel import Reel
 from tasks.colouring.review import ColourItem
@@ -10,7 +11,14 @@ from tasks.page import page, table
 from tasks.report import REPORT_STYLE
 from tasks.sheets import sheet_name
 
-_ORIGINS = {"stills": "painted stills", "own": "the film's own", "none": "grey"}
+_WHAT: dict[StillsOrigin, str] = {
+    "painted": "colourised: the colours are not the film's own, the luma is the restored film's",
+    "partly": "colourised, in part automatically: some colours are a machine's guess, none are the film's "
+    "own; the luma is the restored film's",
+    "guessed": "colourised automatically: the colours are a machine's guess, not the film's own; the luma is "
+    "the restored film's",
+}
+_ORIGINS = {"stills": "stills", "own": "the film's own", "none": "grey"}
 
 
 def colour_report_html(reel: Reel, summary: dict[str, Any], items: Sequence[ColourItem]) -> str:
@@ -18,10 +26,10 @@ def colour_report_html(reel: Reel, summary: dict[str, Any], items: Sequence[Colo
     facts = {
         "source": reel.name,
         "sha256": reel.sha256,
-        "what this is": "colourised: the colours are not the film's own, the luma is the restored film's",
+        "what this is": _WHAT[summary["stills_origin"]],
         "restored film": f"delivery {summary['restored']}",
         "colour carried by": summary["colouriser"],
-        "stills": ", ".join(f"{still['name']} (frame {still['frame']})" for still in summary["stills"]),
+        "stills": ", ".join(_still(still) for still in summary["stills"]),
         "frames": reel.frame_count,
     }
     shots = (
@@ -47,3 +55,9 @@ def colour_report_html(reel: Reel, summary: dict[str, Any], items: Sequence[Colo
         + sheets,
         REPORT_STYLE,
     )
+
+
+def _still(still: dict[str, Any]) -> str:
+    maker = still["guessed_by"]
+    by = f", by a machine: {maker['name']}, {maker['kind']}, sha256 {maker['sha256']}" if maker else ""
+    return f"{still['name']} (frame {still['frame']}{by})"

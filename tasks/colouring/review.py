@@ -25,7 +25,7 @@ class ColourItem:
     end: int
     reason: Literal[
         "no still", "not coloured", "not reached", "low confidence", "borrowed still", "own colour",
-        "refused still", "doubtful still", "colour jump",
+        "refused still", "doubtful still", "colour jump", "automatic still",
     ]  # fmt: skip
     detail: str
 
@@ -73,6 +73,10 @@ def colour_items(
                 )
             if record["mean_confidence"] < _LOW_CONFIDENCE:
                 add("low confidence", f"mean confidence {record['mean_confidence']:.2f}")
+            if guessed := [still for still in record["stills"] if still["guessed_by"]]:
+                told = ", ".join(str(still["frame"]) for still in guessed)
+                models = " and ".join(sorted({still["guessed_by"] for still in guessed}))
+                add("automatic still", f"a machine guessed the colours of frame {told}: {models}")
             if borrowed:
                 told = ", ".join(str(frame) for frame in borrowed)
                 add("borrowed still", f"coloured by the still of frame {told}, which is of another shot")

@@ -48,10 +48,12 @@ def colour_shots(
     run: Run[ColourRequest], reel: IngestedReel, film: RestoredReel, painted: ReelStills
 ) -> list[ShotOutput]:
     """Every shot's output, by the run's workers."""
-    tell = BOARD.stage(reel.reel.source, "colour", reel.reel.frame_count)
     with workers(kind=ColouringWorker) as pool:
+        tell = BOARD.stage(reel.reel.source, "scenes", len(film.shots))
+        loans = colour_dispatch.find_loans(run.vault, reel, film, painted.fit, run.request, pool, tell)
+        tell = BOARD.stage(reel.reel.source, "colour", reel.reel.frame_count)
         return colour_dispatch.colour_shots(
-            run.vault, reel, film, painted.fit, run.request, pool, run.ledger, tell
+            run.vault, reel, film, painted.fit, loans, run.request, pool, run.ledger, tell
         )
 
 

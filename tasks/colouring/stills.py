@@ -9,12 +9,14 @@ import os
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.colour.automatic import Maker
 from models.colour.lab import lab_of_rgb
 from models.colour.references import colours, fit
 from models.restorer import luma
@@ -23,6 +25,7 @@ from storage.filesystem import reading
 from storage.painting import SUFFIXES, read_painting, read_still
 from storage.reel import Reel
 from storage.vault import Vault
+from tasks.colouring.guesses import RECORD, Guess, guesses_beside, known_guess
 from tasks.colouring.restored import RestoredReel, lightness
 from tasks.ingest import IngestedReel
 
@@ -45,6 +48,8 @@ class Still:
     """Where its copy lies in the vault."""
     notes: tuple[str, ...] = ()
     """What is to be looked at, though it fits."""
+    guessed_by: Maker | None = None
+    """The model that coloured it, where no person did, nor changed it since."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ class _Found:
 
     ours: dict[int, list[Path]]
     """By the reel's frame."""
+    records: list[Path]
+    """What models coloured for the reel."""
     others: int
     unnamed: tuple[str, ...]
 
@@ -81,6 +88,8 @@ class _Painting:
     suffix: str
     data: bytes
     rgb_HW3: Float
+    sha256: str
+    guessed_by: Maker | None
     tinted: bool
     """One hue all over."""
 
@@ -91,6 +100,7 @@ def take_stills(vault: Vault, reel: IngestedReel, restored: RestoredReel, folder
     Raises SourceError where the folder cannot be read, VaultError.
     """
     found = _find(Path(folder), reel.reel)
+    guesses = guesses_beside(found.records)
     fit: list[Still] = []
     refused: list[str] = []
     unpainted = 0
@@ -98,12 +108,14 @@ def take_stills(vault: Vault, reel: IngestedReel, restored: RestoredReel, folder
         paintings = []
         for path in paths:
             try:
-                painting = _painting(path, frame, reel.reel)
+                painting = _painting(vault, reel, path, frame, guesses)
             except SourceError as error:
                 refused.append(str(error))
                 continue
             unpainted += painting is None
             paintings += [painting] if painting else []
+        # Where a person painted the frame too, nobody asks for a guess.
+        paintings = [each for each in paintings if each.guessed_by is None] or paintings
         try:
             if len(paintings) > 1:
                 named = " and ".join(painting.name for painting in paintings)
@@ -125,6 +137,11 @@ def load_still(vault: Vault, still: Still) -> Float:
 def still_ab(rgb_HW3: Float) -> Float:
     """ab_2HW of a painting; painting programs work in sRGB."""
     return lab_of_rgb(np.ascontiguousarray(np.moveaxis(rgb_HW3, -1, 0)))[1:]
+
+
+def guessers(stills: Iterable[Still]) -> tuple[str, ...]:
+    """The models that coloured any of the stills, each once, as records call them."""
+    return tuple(sorted({still.guessed_by.title() for still in stills if still.guessed_by}))
 
 
 def still_name(reel: Reel, frame: int, stem: str = "") -> str:
@@ -152,7 +169,9 @@ def _find(folder: Path, reel: Reel) -> _Found:
     name = plain_name(reel.name)
     ours = {reel.reel_id, plain_stem(name), name}
     with reading(str(folder)):
-        images = [path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()]
+        files = [path for path in folder.rglob("*") if path.is_file()]
+    images = [path for path in files if path.suffix.lower() in SUFFIXES]
+    records = [path for path in files if _of_record(path) in ours]
     for path in sorted(images):
         name = plain_name(path.name)
         match = _NUMBERED.fullmatch(plain_stem(name))
@@ -162,7 +181,13 @@ def _find(folder: Path, reel: Reel) -> _Found:
             others += 1
         else:
             found[int(match["frame"])].append(path)
-    return _Found(found, others, tuple(unnamed))
+    return _Found(found, sorted(records), others, tuple(unnamed))
+
+
+def _of_record(path: Path) -> str:
+    """What the reel is called whose record this may be."""
+    name = plain_name(path.name)
+    return name.removesuffix(RECORD) if name.endswith(RECORD) else ""
 
 
 def shows(path: Path, reel: Reel, frame_HW: Float) -> bool:
@@ -172,16 +197,23 @@ def shows(path: Path, reel: Reel, frame_HW: Float) -> bool:
     return fit(luma(np.moveaxis(rgb_HW3, -1, 0), "rgb"), frame_HW).verdict != "other"
 
 
-def _painting(path: Path, frame: int, reel: Reel) -> _Painting | None:
-    """What was painted on the frame; None if nothing was yet. Raises SourceError."""
-    name, video = plain_name(path.name), reel.video
-    if frame >= reel.frame_count:
-        last = reel.frame_count - 1
+def _painting(
+    vault: Vault, reel: IngestedReel, path: Path, frame: int, guesses: Mapping[str, Guess]
+) -> _Painting | None:
+    """What was painted on the frame; None if nothing was yet. Raises SourceError, VaultError."""
+    name, video = plain_name(path.name), reel.reel.video
+    if frame >= reel.reel.frame_count:
+        last = reel.reel.frame_count - 1
         raise SourceError(f"{name}: the reel has no frame {frame}, its last is {last}; rename it")
     data = read_still(path, name, video.width, video.height)
     rgb_HW3 = read_painting(data, name)
     found = colours(still_ab(rgb_HW3))
-    return None if found == "grey" else _Painting(name, path.suffix.lower(), data, rgb_HW3, found == "tinted")
+    if found == "grey":
+        return None
+    sha256 = hashlib.sha256(data).hexdigest()
+    guess = known_guess(vault, reel, sha256, guesses)
+    maker = guess.maker if guess else None
+    return _Painting(name, path.suffix.lower(), data, rgb_HW3, sha256, maker, found == "tinted")
 
 
 def _taken(
@@ -189,11 +221,10 @@ def _taken(
 ) -> Still:
     picture = restored.shot_of(frame).picture(vault, reel.reel, frame)
     notes = _fitting(painting, frame, lightness(picture, reel.reel))
-    sha256 = hashlib.sha256(painting.data).hexdigest()
-    key = f"{reel.key}/stills/{sha256[:16]}{painting.suffix}"
+    key = f"{reel.key}/stills/{painting.sha256[:16]}{painting.suffix}"
     if not vault.exists(key):
         vault.write(key, painting.data)
-    return Still(frame, painting.name, sha256, key, notes)
+    return Still(frame, painting.name, painting.sha256, key, notes, painting.guessed_by)
 
 
 def _fitting(painting: _Painting, frame: int, frame_HW: Float) -> tuple[str, ...]:
