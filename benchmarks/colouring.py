@@ -3,9 +3,10 @@
 One grey shot of 320x240, one still in its middle, each stage by one core in a process of its own; seconds are
 of the processor, so that others on the machine count for little.
 
-python -m benchmarks.colouring
+python -m benchmarks.colouring [--colouriser BUNDLE]
 """
 
+import argparse
 import json
 import resource
 import subprocess
@@ -42,8 +43,16 @@ _STAGES = ("restore", "colour", "deliver")
 
 def main() -> int:
     """0 where memory does not grow."""
-    if len(sys.argv) == 4:
-        print(json.dumps(_measured(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))))
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--colouriser", default="default")
+    parser.add_argument(
+        "--stage", choices=_STAGES, help="of one film alone, for the process that measures it"
+    )
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--frames", type=int)
+    wanted = parser.parse_args()
+    if wanted.stage:
+        print(json.dumps(_measured(wanted.stage, wanted.folder, wanted.frames, wanted.colouriser)))
         return 0
     peaks = {}
     with tempfile.TemporaryDirectory() as name:
@@ -52,7 +61,7 @@ def main() -> int:
             folder.mkdir()
             write_film(folder / "film.mkv", _WIDTH, _HEIGHT, frames, frames)
             for stage in _STAGES:
-                seconds, peak = _in_a_process(stage, folder, frames)
+                seconds, peak = _in_a_process(stage, folder, frames, wanted.colouriser)
                 peaks[stage, frames] = peak
                 each = f"{1000 * seconds / frames:5.0f} ms a frame"
                 print(f"{frames:4d} frames, {stage:8s} {each}, {peak:.2f} GB", flush=True)
@@ -62,14 +71,15 @@ def main() -> int:
     return int(max(growth["colour"], growth["deliver"]) > _LARGEST_GROWTH)
 
 
-def _in_a_process(stage: str, folder: Path, frames: int) -> tuple[float, float]:
-    command = [sys.executable, "-m", "benchmarks.colouring", stage, str(folder), str(frames)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+def _in_a_process(stage: str, folder: Path, frames: int, colouriser: str) -> tuple[float, float]:
+    command = [sys.executable, "-m", "benchmarks.colouring", "--colouriser", colouriser]
+    one = ["--stage", stage, "--folder", str(folder), "--frames", str(frames)]
+    done = subprocess.run([*command, *one], check=True, capture_output=True, text=True)
     seconds, peak = json.loads(done.stdout.splitlines()[-1])
     return seconds, peak
 
 
-def _measured(stage: str, folder: Path, frames: int) -> tuple[float, float]:
+def _measured(stage: str, folder: Path, frames: int, colouriser: str) -> tuple[float, float]:
     """(processor's seconds of the stage itself, peak resident GB of the process)."""
     cv2.setNumThreads(1)
     vault = Vault(str(folder / "vault"))
@@ -80,7 +90,7 @@ def _measured(stage: str, folder: Path, frames: int) -> tuple[float, float]:
         _paint(vault, reel, folder / "stills")
     else:
         (reel_id,) = vault.folders("reels")
-        seconds = _colour(vault, load(vault, reel_id), folder / "stills", stage)
+        seconds = _colour(vault, load(vault, reel_id), folder / "stills", stage, colouriser)
     return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
@@ -105,8 +115,8 @@ def _paint(vault: Vault, reel: IngestedReel, folder: Path) -> None:
     write_still(folder / still_name(reel.reel, frame), np.clip(painted, 0, 255).astype(np.uint8))
 
 
-def _colour(vault: Vault, reel: IngestedReel, folder: Path, stage: str) -> float:
-    request = ColourRequest(vault.uri, str(folder))
+def _colour(vault: Vault, reel: IngestedReel, folder: Path, stage: str, colouriser: str) -> float:
+    request = ColourRequest(vault.uri, str(folder), colouriser)
     film = restored_reel(vault, reel)
     stills = take_stills(vault, reel, film, request.stills)
     ((job, output),) = plan_colour(vault, reel, film, stills.fit, {}, request)

@@ -30,7 +30,7 @@ def colour_archive(
     """
     request = ColourRequest(vault, stills, colouriser, delivery, share, retry_failed)
     run, reels = prepare(request, sources)
-    with run, workers(worker_count, kind=ColouringWorker):
+    with run, workers(worker_count, request.gpus_each, ColouringWorker):
         outcomes = side_by_side(
             lambda source: settle(colour_reel, run, source, failed_colour_outcome), reels, reels_at_once
         )

@@ -33,7 +33,12 @@ def add_commands(command: Command) -> None:
     sub.add_argument(
         "--stills", required=True, metavar="FOLDER", help="painted frames, named as colour-stills names them"
     )
-    sub.add_argument("--colouriser", default="default", metavar="NAME", help="what carries the colour")
+    sub.add_argument(
+        "--colouriser",
+        default="default",
+        metavar="NAME",
+        help="what carries the colour: a name, or a bundle of redye's weights",
+    )
     sub.add_argument("--no-sharing", action="store_true", help="shots without a still of their own stay grey")
     sub.add_argument("--retry-failed", action="store_true", help="try again what earlier runs gave up")
 
@@ -80,7 +85,8 @@ def _colour(options: argparse.Namespace) -> int:
     from tasks.workforce import workers
 
     request = ColourRequest(options.vault, options.stills, options.colouriser, options.delivery)
-    with at_work(options.debug, options.json), workers(options.workers, kind=ColouringWorker):
+    pool = workers(options.workers, request.gpus_each, ColouringWorker)
+    with at_work(options.debug, options.json), pool:
         from flows.colour_archive import colour_archive
         from tasks.archive import ReelsFailed
 

@@ -9,6 +9,7 @@ from flows.commands import DELIVERED, Command, at_least_one
 
 if TYPE_CHECKING:
     from tasks.learning.registry import Version
+    from tasks.learning.request import TrainingRequest
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600}
 _HEADS = {
@@ -27,7 +28,9 @@ _TABLE_WIDTH = 100
 def add_commands(command: Command) -> None:
     sub = command("retrain", _retrain, "train on a corpus, compare, register, and promote if it is better")
     sub.add_argument("corpus", metavar="CORPUS", help="its folder in the vault, or a URI")
-    sub.add_argument("--network", default="reweave", help="reweave-small, reweave or reweave-large")
+    sub.add_argument(
+        "--network", default="reweave", help="reweave-small, reweave or reweave-large; redye to colour"
+    )
     long = sub.add_mutually_exclusive_group(required=True)
     long.add_argument(
         "--budget", type=_seconds, default=0.0, metavar="TIME", help="for training, like 150m or 8h"
@@ -42,7 +45,10 @@ def add_commands(command: Command) -> None:
     sub.add_argument("--batch", type=at_least_one, default=4, metavar="CLIPS", help="windows of a batch")
     sub.add_argument("--frames", type=at_least_one, default=6, help="of a window")
     sub.add_argument(
-        "--area", type=at_least_one, default=128, help="its side, pixels: 32 less than clips have, or fewer"
+        "--area",
+        type=at_least_one,
+        default=128,
+        help="its side, pixels: 32 less than clips have, or fewer; redye: what clips have, or fewer",
     )
     sub.add_argument(
         "--polish",
@@ -56,7 +62,11 @@ def add_commands(command: Command) -> None:
     sub.add_argument("--trainings", metavar="DIRECTORY", default="", help="where trainings are kept")
     sub.add_argument("--licence", default="unknown", help="of the weights, for their card")
     sub.add_argument(
-        "--gate", nargs="+", metavar="MARGIN", default=[], help="its margins, like harm=0.0002 gain_db=0.5"
+        "--gate",
+        nargs="+",
+        metavar="MARGIN",
+        default=[],
+        help="its margins, like harm=0.0002 gain_db=0.5, or for redye gain=0.1",
     )
     sub.add_argument(
         "--harm",
@@ -78,7 +88,13 @@ def add_commands(command: Command) -> None:
     ):
         sub = command(name, run, text)
         if name == "promote":
-            sub.add_argument("model", metavar="MODEL", help="models:/answerprint/3, or 3, or challenger")
+            sub.add_argument(
+                "model",
+                metavar="MODEL",
+                help="models:/answerprint/3, 3, or challenger; colourisers: models:/answerprint-colour/3",
+            )
+        else:
+            sub.add_argument("--colour", action="store_true", help="of colourisers, not of restorers")
         sub.add_argument("--because", required=True, metavar="WHY", help="kept with the model")
 
 
@@ -104,9 +120,9 @@ def _retrain(options: argparse.Namespace) -> int:
     from tasks.evaluation.gate import gate_rules
     from tasks.evaluation.request import EvaluationRequest
     from tasks.learning.registry import Registry
+    from tasks.learning.request import TrainingRequest
     from tasks.learning.retrain import RetrainRequest
     from tasks.learning.threshold import HarmBudget
-    from tasks.learning.training import TrainingRequest
     from tasks.request import RequestError
 
     # What cannot be done is told before Prefect takes its seconds to start.
@@ -123,6 +139,8 @@ def _retrain(options: argparse.Namespace) -> int:
         polish=options.polish,
         seed=options.seed,
     )
+    if training.colours:
+        return _retrain_colour(options, training)
     judged = EvaluationRequest(
         options.corpus, tuple(options.recipes), clips=options.clips, reels=tuple(options.reels)
     )
@@ -151,6 +169,41 @@ def _retrain(options: argparse.Namespace) -> int:
             request.licence,
             request.rules,
             request.budget,
+        )
+    print(json.dumps(asdict(outcome), indent=2) if options.json else outcome.sentence())
+    return DELIVERED
+
+
+def _retrain_colour(options: argparse.Namespace, training: "TrainingRequest") -> int:
+    from flows.terminal import at_work
+    from tasks.evaluation.colour.gate import colour_gate_rules
+    from tasks.evaluation.colour.request import ColourEvaluationRequest
+    from tasks.learning.registry import COLOUR_MODEL, Registry
+    from tasks.learning.retrain_colour import ColourRetrainRequest
+    from tasks.request import RequestError
+
+    for option, given in (("--harm", options.harm), ("--reels", options.reels)):
+        if given:
+            raise RequestError(f"{option}: is for networks that restore; {training.network} colours")
+    request = ColourRetrainRequest(
+        training,
+        ColourEvaluationRequest(options.corpus, clips=options.clips),
+        options.trainings,
+        options.workers,
+        options.licence,
+        colour_gate_rules(options.gate),
+    )
+    Registry(model=COLOUR_MODEL).versions()
+    with at_work(options.debug, options.json):
+        from flows.retrain_colour import retrain_colour
+
+        outcome = retrain_colour(
+            request.training,
+            request.evaluation,
+            request.trainings,
+            request.workers,
+            request.licence,
+            request.rules,
         )
     print(json.dumps(asdict(outcome), indent=2) if options.json else outcome.sentence())
     return DELIVERED
@@ -207,10 +260,10 @@ def _figure(name: str, value: float | None) -> str:
 
 
 def _models(options: argparse.Namespace) -> int:
-    from tasks.learning.registry import Registry
+    from tasks.learning.registry import MODELS, Registry
 
     registry = Registry()
-    versions = registry.versions()
+    versions = [version for model in MODELS for version in Registry(registry.server, model).versions()]
     if options.json:
         print(
             json.dumps({"registry": registry.server.shown, "versions": [asdict(each) for each in versions]})
@@ -233,11 +286,12 @@ def _line(version: "Version") -> str:
 
 
 def _promote(options: argparse.Namespace) -> int:
-    from tasks.learning.registry import MODEL, Registry, is_registered_name
+    from tasks.learning.registry import MODEL, Registry, is_registered_name, model_of
 
-    registry, model = Registry(), options.model
+    model = options.model
     if not is_registered_name(model):
         model = f"models:/{MODEL}/{model}" if model.isdigit() else f"models:/{MODEL}@{model}"
+    registry = Registry(model=model_of(model))
     version = registry.version(model)
     before = registry.promote(version, options.because)
     told = {"champion": version.name, "before": before.name if before else None}
@@ -249,9 +303,9 @@ def _promote(options: argparse.Namespace) -> int:
 
 
 def _rollback(options: argparse.Namespace) -> int:
-    from tasks.learning.registry import Registry
+    from tasks.learning.registry import COLOUR_MODEL, MODEL, Registry
 
-    lost, now = Registry().rollback(options.because)
+    lost, now = Registry(model=COLOUR_MODEL if options.colour else MODEL).rollback(options.because)
     if options.json:
         print(json.dumps({"champion": now.name if now else None, "before": lost.name}))
     else:

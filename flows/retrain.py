@@ -5,7 +5,9 @@ from prefect import flow
 from tasks.evaluation.gate import GateRules
 from tasks.evaluation.request import EvaluationRequest
 from tasks.learning.registry import Registry
-from tasks.learning.retrain import RetrainOutcome, RetrainRequest, at_work, ended
+from tasks.learning.request import TrainingRequest
+from tasks.learning.retrain import RetrainRequest
+from tasks.learning.retraining import RetrainOutcome, at_work, ended
 from tasks.learning.steps import (
     choose_thresholds,
     compare_models,
@@ -14,7 +16,6 @@ from tasks.learning.steps import (
     train_model,
 )
 from tasks.learning.threshold import HarmBudget
-from tasks.learning.training import TrainingRequest
 
 
 @flow(name="retrain", persist_result=False)

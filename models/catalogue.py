@@ -46,7 +46,10 @@ def resolved(name: str) -> str:
         raise UnknownRestorer(
             f"{name}: there is no such restorer; choose one of {known}, or name a weight bundle's directory"
         )
-    check_weights(read_bundle(path))
+    bundle = read_bundle(path)
+    check_weights(bundle)
+    if bundle.architecture == "redye":
+        raise UnknownRestorer(f"{name}: holds redye, which colours; name it as --colouriser")
     return str(path)
 
 

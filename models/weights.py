@@ -20,12 +20,13 @@ from models.errors import WeightsError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from models.colour.redye import Redye
     from models.neural.reweave import Reweave
     from models.rtn import RTN
 
-    Network: TypeAlias = RTN | Reweave
+    Network: TypeAlias = RTN | Reweave | Redye
 
-Architecture = Literal["rtn", "reweave"]
+Architecture = Literal["rtn", "reweave", "redye"]
 Plain: TypeAlias = float | int | str | bool
 
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
@@ -246,14 +247,21 @@ def _builder(architecture: Architecture) -> "Callable[[Mapping[str, Any]], Netwo
         from models.rtn import RTN
 
         return RTN.from_sizes
+    if architecture == "redye":
+        from models.colour.redye import Redye
+
+        return Redye.from_sizes
     from models.neural.reweave import Reweave
 
     return Reweave.from_sizes
 
 
 def _architecture(network: "Network") -> Architecture:
+    from models.colour.redye import Redye
     from models.rtn import RTN
 
+    if isinstance(network, Redye):
+        return "redye"
     return "rtn" if isinstance(network, RTN) else "reweave"
 
 

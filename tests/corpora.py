@@ -82,3 +82,14 @@ def write_corpus(root: Path, clips, per_shard=3, splits=("train",), sources=("fi
     digest = hashlib.sha256(table).hexdigest()
     (root / RECORD).write_text(json.dumps({**record, "manifest_sha256": digest}))
     return str(root)
+
+
+def make_colour_clip(seed, frames=12, height=64, width=64):
+    """A picture in colour that glides left by a pixel a frame, coloured by its light and in squares."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[0:height, 0 : width + frames]
+    light = 128 + 60 * np.sin(columns / 5 + seed) + 40 * np.cos(rows / 6) + rng.normal(0, 2, rows.shape)
+    tint = np.stack([light * 1.15, light * 0.95, 255 - light])
+    film = np.where((columns // 16 + rows // 16) % 2, tint, tint[[2, 1, 0]])
+    clean = np.clip([film[..., frame : frame + width] for frame in range(frames)], 0, 255).astype(np.uint8)
+    return Clip(clean, clean, clean, clean, np.zeros((frames, height, width), np.uint8))

@@ -13,7 +13,8 @@ from models.training.company import Company
 from models.training.course import Course
 from models.training.pictures import RGB
 from models.weights import Bundle
-from tasks.learning.training import TrainingRequest, train_network
+from tasks.learning.request import TrainingRequest
+from tasks.learning.training import train_network
 
 T = TypeVar("T")
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from models.colour.redye import Redye
 from models.neural.reweave import Reweave
 from models.rtn import RTN
 from models.weights import Architecture, Bundle, write_bundle
@@ -24,3 +25,12 @@ def untrained(architecture: Architecture, seed: int = 3) -> "RTN | Reweave":
 def write_untrained(folder: Path, architecture: Architecture, **settings: float | str) -> Bundle:
     """Its bundle, to restore with; `EAGER`, but for what is named."""
     return write_bundle(folder, untrained(architecture), settings={**EAGER, **settings}, licence="CC0-1.0")
+
+
+def opinionated(seed: int = 3) -> Redye:
+    """The colour network with random weights and random answers: fresh ones say what `propagate` says."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Redye.from_config("redye")
+        torch.nn.init.normal_(network.head.weight, std=0.05)
+    return network.eval()

@@ -1,5 +1,6 @@
 """A shot's job: what it holds in memory, and what becomes of it where temporary files cannot be written."""
 
+import json
 import resource
 import tempfile
 import weakref
@@ -12,6 +13,7 @@ import pytest
 
 from models.colour.colouriser import Reference
 from models.colour.spill import Spill, SpillError
+from models.weights import WEIGHTS, write_bundle
 from storage.master import GREY8, Ffv1Writer
 from storage.pixels import Picture
 from storage.reel import VideoFacts
@@ -22,8 +24,10 @@ from tasks.colouring.dispatch import plan_colour
 from tasks.colouring.request import ColourRequest
 from tasks.colouring.restored import restored_reel
 from tasks.colouring.stills import take_stills
-from tasks.restore import RECORD
+from tasks.ingest import load
+from tasks.restore import RECORD, UnusableWeights
 from tests.film import Plan, make_film
+from tests.networks import opinionated
 from tests.painting import paint, quietly, restored
 
 
@@ -51,7 +55,7 @@ def test_no_place_for_temporary_files(tmp_path: Path, monkeypatch: pytest.Monkey
         Spill((2, 3), np.uint8)
 
 
-def _job(root: Path, *stills: int) -> tuple[Vault, ColourJob]:
+def _job(root: Path, *stills: int, colouriser: str = "propagate") -> tuple[Vault, ColourJob]:
     """A vault with a grey reel of one shot, and the shot's job with these frames painted."""
     video = VideoFacts(
         "ffv1", "gray", 160, 120, Fraction(18), Fraction(1), 0, "progressive", True, 2, 2, 2, 2
@@ -63,9 +67,9 @@ def _job(root: Path, *stills: int) -> tuple[Vault, ColourJob]:
     for still in stills:
         paint(root / "stills", vault, reel, still)
     film = restored_reel(vault, reel)
-    request = ColourRequest(vault.uri, str(root / "stills"), "propagate")
-    stills = take_stills(vault, reel, film, request.stills)
-    ((job, _),) = plan_colour(vault, reel, film, stills.fit, {}, request)
+    request = ColourRequest(vault.uri, str(root / "stills"), colouriser)
+    taken = take_stills(vault, reel, film, request.stills)
+    ((job, _),) = plan_colour(vault, reel, film, taken.fit, {}, request)
     return vault, job
 
 
@@ -96,3 +100,32 @@ def test_a_shots_stills_are_not_held_together(tmp_path: Path, monkeypatch: pytes
     ColouringWorker().run(job, quietly)
     assert len(held) == 4
     assert max(held) <= 1
+
+
+def test_a_network_colours_a_shot_that_is_named_by_its_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = write_bundle(tmp_path / "b", opinionated())
+    vault, job = _job(tmp_path, 2, colouriser=str(tmp_path / "b"))
+    ColouringWorker().run(job, quietly)
+    record = json.loads(vault.read(f"{job.key}/{RECORD}"))
+    assert record["colouriser"] == "redye"
+    assert record["recipe"]["colouriser"]["weights_sha256"] == bundle.sha256
+    assert str(tmp_path / "b") not in json.dumps(record)
+    reel = load(vault, job.reel_id)
+    assert colour.colour_key(reel, job) == job.key
+    monkeypatch.setattr(colour, "network_engines", lambda: {"torch": "0.1"})
+    assert colour.colour_key(reel, job) != job.key
+    assert ColourRequest(vault.uri, str(tmp_path / "stills"), str(tmp_path / "b")).title == (
+        f"redye {bundle.sha256[:16]}"
+    )
+
+
+def test_weights_that_a_worker_cannot_load_cost_no_tries(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "b", opinionated())
+    vault, job = _job(tmp_path, 2, colouriser=str(tmp_path / "b"))
+    (tmp_path / "b" / WEIGHTS).write_bytes(b"0")
+    with pytest.raises(UnusableWeights, match="sha256 begins") as caught:
+        ColouringWorker().run(job, quietly)
+    assert caught.value.final
+    assert not vault.exists(f"{job.key}/{RECORD}")

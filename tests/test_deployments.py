@@ -11,6 +11,7 @@ from flows.colour_archive import colour_archive
 from flows.evaluate import evaluate
 from flows.restore_archive import restore_archive
 from flows.retrain import retrain
+from flows.retrain_colour import retrain_colour
 from flows.synthesize_corpus import synthesize_corpus
 
 ROOT = Path(__file__).parent.parent
@@ -19,6 +20,7 @@ FLOWS = {
     "flows/colour_archive.py:colour_archive": colour_archive,
     "flows/evaluate.py:evaluate": evaluate,
     "flows/retrain.py:retrain": retrain,
+    "flows/retrain_colour.py:retrain_colour": retrain_colour,
     "flows/restore_archive.py:restore_archive": restore_archive,
     "flows/synthesize_corpus.py:synthesize_corpus": synthesize_corpus,
 }

@@ -13,7 +13,8 @@ import pytest
 
 from storage.errors import StorageError
 from tasks.learning.ray_train import _reason, train_with_ray
-from tasks.learning.training import BUNDLE, PROGRESS, TrainingRequest, train_network
+from tasks.learning.request import TrainingRequest
+from tasks.learning.training import BUNDLE, PROGRESS, train_network
 from tasks.ray_engine import start_ray
 from tasks.request import RequestError
 from tests.corpora import make_clip, write_corpus

@@ -17,8 +17,9 @@ from tasks.deliver import PAYLOAD
 from tasks.evaluation.gate import Decision
 from tasks.evaluation.request import EvaluationRequest
 from tasks.learning.registry import Registry, Version
-from tasks.learning.retrain import Retraining, RetrainRequest, at_work, conclude, ended, standing
-from tasks.learning.training import TrainingRequest
+from tasks.learning.request import TrainingRequest
+from tasks.learning.retrain import Restoring, RetrainRequest
+from tasks.learning.retraining import at_work, conclude, ended, standing
 from tasks.mlflow_engine import URI, Server
 from tasks.request import RequestError
 from tasks.restorers import Named
@@ -157,7 +158,7 @@ def test_a_run_that_was_stopped_goes_on(corpus: Path, tmp_path: Path) -> None:
     assert ended(asked, registry) is None
 
 
-def work_on(asked: RetrainRequest, folder: Path) -> tuple[Retraining, Version, Decision, Named]:
+def work_on(asked: RetrainRequest, folder: Path) -> tuple[Restoring, Version, Decision, Named]:
     """At the gate: a version that passes, and whom it was compared with."""
     registry = Registry()
     bundle = write_bundle(folder / "bundle", untrained("reweave", 7))

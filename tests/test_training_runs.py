@@ -9,7 +9,8 @@ import pytest
 
 from models.errors import WeightsError
 from models.weights import load_network, read_bundle
-from tasks.learning.training import BUNDLE, COURSE, PROGRESS, TrainingRequest, train_network
+from tasks.learning.request import TrainingRequest
+from tasks.learning.training import BUNDLE, COURSE, PROGRESS, train_network
 from tasks.request import RequestError
 from tests.corpora import make_clip, write_corpus
 from tests.learners import Notes, asking, trained_by_two

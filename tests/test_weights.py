@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load, save_file
 
 from models.checkpoint import sha256_of
+from models.colour.redye import Redye, RedyeConfig
 from models.errors import WeightsError
 from models.neural.reweave import Reweave, ReweaveConfig
 from models.rtn import RTN, RTNConfig
@@ -27,9 +28,10 @@ _SMALL_REWEAVE = ReweaveConfig(channels=16, fine_channels=8, heads=2, look_block
     [
         pytest.param(lambda: RTN(_SMALL_RTN), id="rtn"),
         pytest.param(lambda: Reweave(_SMALL_REWEAVE), id="reweave"),
+        pytest.param(lambda: Redye(RedyeConfig(channels=16, fine_channels=8)), id="redye"),
     ],
 )
-def test_what_is_written_is_loaded(network: Callable[[], RTN | Reweave], tmp_path: Path) -> None:
+def test_what_is_written_is_loaded(network: Callable[[], RTN | Reweave | Redye], tmp_path: Path) -> None:
     written = network().to(memory_format=torch.channels_last)
     settings = {"sure": 0.5, "flow": "dis", "scratches": True, "ahead": 4}
     bundle = write_bundle(tmp_path / "b", written, settings, {"corpus": "c1"}, "Apache-2.0")

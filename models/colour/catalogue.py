@@ -1,8 +1,14 @@
-"""Colourisers by name."""
+"""Colourisers by name: those that need no weights by a word, networks by the directory of their weights."""
+
+import os
+from pathlib import Path
 
 from models.colour.baselines import ByLuma, Copied
 from models.colour.colouriser import Colouriser
 from models.colour.propagate import Propagate
+from models.colour.redyer import Redyer
+from models.errors import WeightsError
+from models.weights import check_weights, read_bundle
 
 # The best colouriser this installation has.
 DEFAULT = "propagate"
@@ -10,16 +16,45 @@ NAMES = ("default", "propagate", "copied", "by-luma")
 
 
 class UnknownColouriser(Exception):
-    """There is no colouriser of this name; one line that says which there are."""
+    """There is no such colouriser, or its weights cannot be used; one line that says what to do."""
 
 
 def resolved(name: str) -> str:
-    """The colouriser behind a name: `default` is what it is in this installation."""
-    return DEFAULT if name == "default" else name
+    """The colouriser behind a name, by a name that holds in any working directory: `default` is what it is in
+    this installation, a bundle is its absolute path.
+
+    Imports no torch. Raises UnknownColouriser.
+    """
+    if name in NAMES:
+        return DEFAULT if name == "default" else name
+    path = Path(os.path.abspath(os.path.expanduser(name)))
+    if "://" in name or not name.strip() or not (path.is_dir() or os.sep in name):
+        known = ", ".join(NAMES)
+        raise UnknownColouriser(
+            f"{name}: there is no such colouriser; choose one of {known}, or name the directory of a bundle "
+            "of redye's weights"
+        )
+    try:
+        check_weights(read_bundle(path))
+    except WeightsError as error:
+        raise UnknownColouriser(str(error)) from error
+    return str(path)
+
+
+def has_weights(name: str) -> bool:
+    """Whether a resolved name is that of a network."""
+    return name not in NAMES
+
+
+def title(name: str) -> str:
+    """What people are told of a resolved name: paths mean nothing elsewhere. Raises UnknownColouriser."""
+    card = load_colouriser(name).card
+    return f"{card.name} {card.weights_sha256[:16] if card.weights_sha256 else card.version}"
 
 
 def load_colouriser(name: str) -> Colouriser:
-    """Raises UnknownColouriser."""
+    """A colouriser whose card is there at once; weights are loaded when it colours. Raises
+    UnknownColouriser."""
     match resolved(name):
         case "propagate":
             return Propagate()
@@ -27,4 +62,8 @@ def load_colouriser(name: str) -> Colouriser:
             return Copied()
         case "by-luma":
             return ByLuma()
-    raise UnknownColouriser(f"{name}: there is no such colouriser; choose one of {', '.join(NAMES)}")
+        case folder:
+            try:
+                return Redyer(read_bundle(Path(folder)))
+            except WeightsError as error:
+                raise UnknownColouriser(str(error)) from error

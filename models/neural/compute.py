@@ -6,11 +6,12 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from models.colour.redye import Redye
 from models.neural.precision import Precision
 from models.neural.reweave import Reweave
 from models.rtn import RTN
 
-NetworkT = TypeVar("NetworkT", bound=RTN | Reweave)
+NetworkT = TypeVar("NetworkT", bound=RTN | Reweave | Redye)
 
 
 @dataclass(frozen=True)

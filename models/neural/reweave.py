@@ -25,18 +25,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from models.neural.carry import Carry
 from models.neural.evidence import CHANNELS, GAPS
 from models.swin import SwinGroup, SwinSizes
-from models.warp import warp
 
 SOURCES = 1 + GAPS
 _SLOPE = 0.1
 # Damage covers about one pixel in a hundred: the mask head starts from there, not from one half.
 _FIRST_LOGIT = -4.6
-# At most this share of a state is handed on, and nothing is done to it on the way: what is remembered of a
-# frame counts for a thirty-fifth at most seven frames later, whatever the weights, and a way back that starts
-# seven frames late arrives all but equal.
-_HANDED_ON = 0.6
 
 
 @dataclass(frozen=True)
@@ -111,8 +107,8 @@ class Reweave(nn.Module):
         self.fine_mix = nn.Conv2d(fine, fine, 3, padding=1)
         self.down = nn.Conv2d(fine, wide, 4, stride=2, padding=1)
         self.looking = SwinGroup(SwinSizes(wide, 1, config.look_blocks, config.heads))
-        self.carry_back = Carry(config)
-        self.carry_on = Carry(config)
+        self.carry_back = Carry(wide, config.view_blocks, config.heads)
+        self.carry_on = Carry(wide, config.view_blocks, config.heads)
         self.join = nn.Conv2d(3 * wide, wide, 1)
         self.join_mix = nn.Conv2d(wide, wide, 3, padding=1)
         self.up = nn.Conv2d(wide, 4 * fine, 1)
@@ -158,11 +154,11 @@ class Reweave(nn.Module):
 
     def backward_view(self, state_NCqr: Tensor) -> Tensor:
         """What the network makes of a state of the way back, for `find`."""
-        return cast(Tensor, self.carry_back.view(state_NCqr.to(self.join.weight.dtype)))
+        return self.carry_back.viewed(state_NCqr)
 
     def forward_view(self, state_NCqr: Tensor) -> Tensor:
         """What the network makes of a state of the way forward, for `find`."""
-        return cast(Tensor, self.carry_on.view(state_NCqr.to(self.join.weight.dtype)))
+        return self.carry_on.viewed(state_NCqr)
 
     def find(self, here: Look, backward_NCqr: Tensor, forward_NCqr: Tensor) -> Finding:
         """What the network says of a frame, by the views that both ways have of it.
@@ -229,25 +225,3 @@ class Reweave(nn.Module):
             self.head.bias[:4] = _FIRST_LOGIT
             self.head.bias[-4:] = -4.0
             self.head.weight[4 * (1 + SOURCES) : 4 * (2 + SOURCES)].zero_()
-
-
-class Carry(nn.Module):
-    """One direction of the recurrence: the state is brought here and fused under a learnt mask."""
-
-    def __init__(self, config: ReweaveConfig) -> None:
-        super().__init__()
-        wide = config.channels
-        self.ask = nn.Conv2d(2 * wide, wide, 3, padding=1)
-        self.answer = nn.Conv2d(wide, 1, 3, padding=1)
-        self.view = SwinGroup(SwinSizes(wide, 1, config.view_blocks, config.heads))
-
-    def forward(self, here_NCqr: Tensor, state_NCqr: Tensor | None, flow_N2qr: Tensor) -> Tensor:
-        """flow: from this frame to the one that the state comes from. States are float32: rounded from frame
-        to frame, two that began apart would never quite meet."""
-        if state_NCqr is None:
-            return here_NCqr.float()
-        state_NCqr = warp(state_NCqr, flow_N2qr)
-        both = torch.cat([state_NCqr.to(here_NCqr.dtype), here_NCqr], 1)
-        asked = self.answer(F.leaky_relu(self.ask(both), _SLOPE))
-        share_N1qr = _HANDED_ON * torch.sigmoid(asked.float())
-        return torch.lerp(here_NCqr.float(), state_NCqr, share_N1qr)

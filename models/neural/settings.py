@@ -1,10 +1,13 @@
 """Everything that changes what a restorer with weights does, but the weights."""
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from models.flow import FLOWS, FlowName
 from models.neural.precision import Precision
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Whole = Literal["no", "kept", "matched"]
 """Whether presentation takes the network's whole frame: no, with the source's own grain laid back over it, or
@@ -88,15 +91,20 @@ class NeuralSettings:
     @classmethod
     def of(cls, told: dict[str, Any]) -> "NeuralSettings":
         """The settings that a bundle names, the others as they are. ValueError for one there is not."""
-        known = {field.name: type(field.default) for field in fields(cls)}
-        if strange := told.keys() - known.keys():
-            raise ValueError(f"no setting is called {', '.join(sorted(strange))}")
-        for name, value in told.items():
-            fits = (known[name], int) if known[name] is float else (known[name],)
-            if isinstance(value, bool) or not isinstance(value, fits):
-                raise ValueError(f"{name} is {value!r}; it must be a {_KINDS[known[name]]}")
+        check_settings(cls, told)
         return cls(**told)
 
     def flat(self) -> dict[str, float | int | str | bool]:
         """Every setting by its name, for cards and digests."""
         return asdict(self)
+
+
+def check_settings(kind: "type[DataclassInstance]", told: dict[str, Any]) -> None:
+    """ValueError where a bundle names a setting that this kind has not, or gives one of another type."""
+    known = {field.name: type(field.default) for field in fields(kind)}
+    if strange := told.keys() - known.keys():
+        raise ValueError(f"no setting is called {', '.join(sorted(strange))}")
+    for name, value in told.items():
+        fits = (known[name], int) if known[name] is float else (known[name],)
+        if isinstance(value, bool) or not isinstance(value, fits):
+            raise ValueError(f"{name} is {value!r}; it must be a {_KINDS[known[name]]}")

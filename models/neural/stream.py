@@ -12,18 +12,19 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Generic
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.neural.sight import SIDE, Sight
+from models.neural.sight import SIDE
 from models.neural.tiles import ANSWER_BYTES, Area, Canvas, areas
-from models.neural.way import Cost, LookT, PreparedT, Way
+from models.neural.way import Cost, LookT, PreparedT, Walker
 
 Float = NDArray[np.float32]
+SightT = TypeVar("SightT")
 
 AHEAD_FRAMES = 7
 """Distinct frames after a window that the way back starts from."""
@@ -69,24 +70,24 @@ def _held_bytes(cost: Cost, window: int) -> float:
 
 
 @dataclass
-class _Seen(Generic[PreparedT, LookT]):
+class _Seen(Generic[SightT, PreparedT, LookT]):
     """A frame that is held, and what is kept of it."""
 
-    sight: Sight
+    sight: SightT
     prepared: PreparedT
     look: LookT | None = None
 
 
-class Stream(Generic[PreparedT, LookT]):
+class Stream(Generic[SightT, PreparedT, LookT]):
     """One walk through one shot."""
 
-    def __init__(self, way: Way[PreparedT, LookT], plan: Plan) -> None:
+    def __init__(self, way: Walker[SightT, PreparedT, LookT], plan: Plan) -> None:
         self._way, self._plan = way, plan
         self._states: list[Tensor | None] = [None] * len(plan.areas)
 
-    def answers(self, sights: Iterator[Sight]) -> Iterator[tuple[Sight, PreparedT, Float]]:
+    def answers(self, sights: Iterator[SightT]) -> Iterator[tuple[SightT, PreparedT, Float]]:
         """Every frame with answer_KHW, in order; holds a window and its look-ahead."""
-        held: deque[_Seen[PreparedT, LookT]] = deque()
+        held: deque[_Seen[SightT, PreparedT, LookT]] = deque()
         most = self._plan.window_frames + AHEAD_FRAMES
         while True:
             held += (_Seen(s, self._way.prepare(s)) for s in islice(sights, most - len(held)))
@@ -100,7 +101,7 @@ class Stream(Generic[PreparedT, LookT]):
             for _ in range(ready):
                 held.popleft()
 
-    def _window(self, held: deque[_Seen[PreparedT, LookT]], ready: int) -> Iterator[Float]:
+    def _window(self, held: deque[_Seen[SightT, PreparedT, LookT]], ready: int) -> Iterator[Float]:
         if len(self._plan.areas) == 1:
             yield from self._area(held, ready, 0)
             return
@@ -110,7 +111,7 @@ class Stream(Generic[PreparedT, LookT]):
                 canvas.add(frame, area, answer_Khw)
         yield from (canvas.taken(frame) for frame in range(ready))
 
-    def _area(self, held: deque[_Seen[PreparedT, LookT]], ready: int, number: int) -> Iterator[Float]:
+    def _area(self, held: deque[_Seen[SightT, PreparedT, LookT]], ready: int, number: int) -> Iterator[Float]:
         """One area's answers for the first `ready` frames, from the looks of all that is held."""
         way, area = self._way, self._plan.areas[number]
         looks: deque[LookT] = deque()

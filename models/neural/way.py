@@ -21,6 +21,7 @@ DAMAGE, ERROR, DOUBT = 0, 1, 2
 """The answers that every network gives: how likely a pixel is damaged, in [0, 1]; the expected absolute error
 of the restored luma; how far its ways of looking differ there, in luma. What follows is its own."""
 
+SightT_contra = TypeVar("SightT_contra", contravariant=True)
 PreparedT = TypeVar("PreparedT")
 LookT = TypeVar("LookT")
 
@@ -39,18 +40,11 @@ class Cost:
     """How many answers a pixel gets."""
 
 
-class Way(Protocol[PreparedT, LookT]):
-    """One network at work. A state is what it carries from frame to frame; None stands for a shot's end."""
+class Walker(Protocol[SightT_contra, PreparedT, LookT]):
+    """One network on its way along a shot. A state is what it carries from frame to frame; None stands for a
+    shot's end."""
 
-    @property
-    def paints_all(self) -> bool:
-        """Whether its restored picture is meant for the whole frame, and not for what is damaged alone."""
-        ...
-
-    @property
-    def cost(self) -> Cost: ...
-
-    def prepare(self, sight: Sight) -> PreparedT:
+    def prepare(self, sight: SightT_contra) -> PreparedT:
         """What is worked out once for a whole frame."""
         ...
 
@@ -69,6 +63,18 @@ class Way(Protocol[PreparedT, LookT]):
     def answer(self, look: LookT, backward: Tensor, forward: Tensor) -> Float:
         """What it says of an area: answer_Khw, float32."""
         ...
+
+
+class Way(Walker[Sight, PreparedT, LookT], Protocol[PreparedT, LookT]):
+    """One restoring network at work."""
+
+    @property
+    def paints_all(self) -> bool:
+        """Whether its restored picture is meant for the whole frame, and not for what is damaged alone."""
+        ...
+
+    @property
+    def cost(self) -> Cost: ...
 
     def values(
         self, sight: Sight, prepared: PreparedT, answer_KHW: Float, rows_P: Index, columns_P: Index

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from math import cos, pi
 from typing import Literal
 
-from models.training.objective import REWEAVE, Objective
+from models.training.objective import REDYE, REWEAVE, Objective
 
 _FIRST_RATE, _LAST_RATE = 0.05, 0.02
 
@@ -23,6 +23,8 @@ STAGES = (
     Stage(0.1, replace(REWEAVE, perceptual=0.0, temporal=0.0)),
     Stage(1.0, replace(REWEAVE, perceptual=0.0)),
 )
+
+COLOUR_STAGES = (Stage(1.0, REDYE),)
 
 
 _ADVERSARIAL = 0.01

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from models.neural.evidence import gaps_of
 from models.neural.reweave import Finding, Reweave, Ways
 from models.neural.reweave_way import change
+from models.training.exam import Exam, M_contra, RestoringExam
 from models.training.material import Material
 from models.training.objective import Trial
 
@@ -24,14 +25,17 @@ _FAINT = 4 / 255
 one in six of the pixels that medium damage changes."""
 
 
-class Learner(Protocol):
-    """A network in training."""
+class Learner(Protocol[M_contra]):
+    """A network in training, and the named tuple of tensors that it learns from."""
 
     @property
     def network(self) -> nn.Module: ...
 
-    def trial(self, material: Material, rng: np.random.Generator | None = None) -> Trial:
+    def trial(self, material: M_contra, rng: np.random.Generator | None = None) -> Trial:
         """What it makes of a batch. The generator decides all that is drawn; without one nothing is."""
+
+    def exam(self) -> Exam[M_contra]:
+        """A new look at what it can, before its first batch."""
 
 
 class ReweaveLearner:
@@ -63,3 +67,6 @@ class ReweaveLearner:
             material.motion_T2HW.float(),
             certain_NT1HW=~damage | ((material.damaged_T1HW - material.undamaged_T1HW).abs() >= _FAINT),
         )
+
+    def exam(self) -> RestoringExam:
+        return RestoringExam()

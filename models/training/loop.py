@@ -1,38 +1,37 @@
 """The one training loop: material in, weights out, told to a reporter. It knows no engine.
 
-Shape suffixes: N windows, T frames, H rows, W columns.
+Shape suffixes: N windows, T frames, C channels, H rows, W columns.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from models.metrics.detection import Detection, compare
-from models.metrics.fidelity import Fidelity, fidelity
 from models.training.company import ALONE, Company, over_all
 from models.training.course import Course
 from models.training.discriminator import TemporalPatchGAN
 from models.training.learner import Learner
 from models.training.losses import hinge_discriminator
-from models.training.material import Material
 from models.training.objective import Terms, Trial, judge
 from models.training.perceptual import Perceptual
-from models.training.pictures import RGB, compared
+from models.training.pictures import RGB
 from models.training.progress import Progress, State
+
+M = TypeVar("M", bound=tuple[Tensor, ...])
+M_co = TypeVar("M_co", bound=tuple[Tensor, ...], covariant=True)
 
 _PICTURED = 3
 """Windows of the frozen set that a look shows."""
 
 
-class Feed(Protocol):
+class Feed(Protocol[M_co]):
     """Batches without end, from a place that can be told and taken up again."""
 
-    def __iter__(self) -> Iterator[Material]: ...
+    def __iter__(self) -> Iterator[M_co]: ...
 
     def state(self) -> dict[str, int]:
         """Of what was used up to the batch handed out last."""
@@ -48,14 +47,14 @@ class Reporter(Protocol):
         """After each look at the frozen set."""
 
     def pictured(self, step: int, pictures: Mapping[str, RGB]) -> None:
-        """After each look: the first windows of the frozen set by name, as `compared` shows them."""
+        """After each look: the first windows of the frozen set by name, as the learner's exam shows them."""
 
 
 def train(
     course: Course,
-    learner: Learner,
-    feed: Feed,
-    frozen: Sequence[Material],
+    learner: Learner[M],
+    feed: Feed[M],
+    frozen: Sequence[M],
     progress: Progress,
     reporter: Reporter,
     keep: Callable[[Progress], None],
@@ -93,7 +92,7 @@ def train(
         network.train()
         objective = course.objective_at(step)
         looked_on = critic is not None and objective.adversarial > 0
-        with _autocast(course, material):
+        with _autocast(course, device):
             trial = learner.trial(material, np.random.default_rng([course.seed, step]))
             if critic is not None and looked_on:
                 critic.requires_grad_(False)
@@ -103,7 +102,7 @@ def train(
         torch.autograd.backward(terms.total)
         names, losses = _told(terms)
         if critic is not None and looked_on:
-            lost = _taught(critic, trial, _autocast(course, material))
+            lost = _taught(critic, trial, _autocast(course, device))
             names, losses = [*names, "loss_critic"], torch.cat([losses, lost[None]])
         gradients = [weight.grad for weight in named.values() if weight.grad is not None]
         company.mean([*gradients, losses])
@@ -128,14 +127,13 @@ def train(
     return progress
 
 
-def judged(course: Course, learner: Learner, frozen: Sequence[Material], weights: State) -> dict[str, float]:
-    """How weights do on batches: the last stage's loss; PSNR inside the damage before and after, F1 of the
-    mask, and harm, the share of all pixels found where nothing was damaged."""
+def judged(course: Course, learner: Learner[M], frozen: Sequence[M], weights: State) -> dict[str, float]:
+    """How weights do on batches: the last stage's loss, and what the learner's exam tells."""
     return _examined(course, learner, frozen, weights)[0]
 
 
 def _examined(
-    course: Course, learner: Learner, frozen: Sequence[Material], weights: State
+    course: Course, learner: Learner[M], frozen: Sequence[M], weights: State
 ) -> tuple[dict[str, float], dict[str, RGB]]:
     """As `judged`, and the pictures."""
     network = learner.network
@@ -147,35 +145,23 @@ def _examined(
     objective = replace(course.stages[-1].objective, adversarial=0.0)
     losses: list[float] = []
     pictures: list[RGB] = []
-    before, after, found = Fidelity(), Fidelity(), Detection()
+    exam = learner.exam()
     with torch.no_grad():
         for material in (_there(each, device) for each in frozen):
-            with _autocast(course, material):
+            with _autocast(course, device):
                 trial = learner.trial(material)
             losses.append(float(judge(objective, trial).total))
-            damage = _stacked(material.damage_T1HW)[0].astype(bool)
-            truth = _stacked(material.undamaged_T1HW)
-            before += fidelity(_stacked(material.damaged_T1HW), truth, damage)
-            after += fidelity(_stacked(trial.restored_NTCHW), truth, damage)
-            assert trial.logit_NT1HW is not None  # every network here has a mask
-            found += compare(_stacked(trial.logit_NT1HW)[0] > 0, damage)
+            exam.add(material, trial)
             if len(pictures) < _PICTURED:
-                pictures += compared(material, trial)
+                pictures += exam.pictures(material, trial)
     network.load_state_dict(own)
-    told = {
-        "loss": float(np.mean(losses)),
-        "psnr_inside_before": before.psnr_inside,
-        "psnr_inside": after.psnr_inside,
-        "mask_f1": found.f1,
-        "mask_recall": found.recall,
-        "harm": found.harm,
-    }
+    told = {"loss": float(np.mean(losses)), **exam.told()}
     shown = {f"window {number}": each for number, each in enumerate(pictures[:_PICTURED], start=1)}
     return told, shown
 
 
 def _look(
-    course: Course, learner: Learner, frozen: Sequence[Material], progress: Progress, reporter: Reporter
+    course: Course, learner: Learner[M], frozen: Sequence[M], progress: Progress, reporter: Reporter
 ) -> int:
     """Looks since the best one."""
     told, pictures = _examined(course, learner, frozen, progress.averaged)
@@ -218,13 +204,13 @@ def _signed(luma_NT1HW: Tensor) -> Tensor:
     return 2 * luma_NT1HW - 1
 
 
-def _there(material: Material, device: torch.device) -> Material:
-    return Material(*(each.to(device) for each in material))
+def _there(material: M, device: torch.device) -> M:
+    kind: Any = type(material)
+    return cast(M, kind(*(each.to(device) for each in material)))
 
 
-def _autocast(course: Course, material: Material) -> torch.autocast:
-    device = material.evidence_TEhw.device.type
-    return torch.autocast(device, torch.bfloat16, enabled=course.precision == "bf16")
+def _autocast(course: Course, device: torch.device) -> torch.autocast:
+    return torch.autocast(device.type, torch.bfloat16, enabled=course.precision == "bf16")
 
 
 def _average(averaged: State, weights: State, kept: float) -> None:
@@ -239,12 +225,6 @@ def _told(terms: Terms) -> tuple[list[str], Tensor]:
     """The loss, then what counted in it: names and numbers."""
     each = {f"loss_{name}": term for name, term in terms._asdict().items() if term is not None}
     return ["loss", *each], torch.stack([terms.total, *each.values()]).detach()
-
-
-def _stacked(frames_NT1HW: Tensor) -> NDArray[np.float32]:
-    """All frames of a batch below one another, as one picture of one plane."""
-    array = frames_NT1HW.float().cpu().numpy()
-    return array.reshape(1, -1, array.shape[-1])
 
 
 def _take_up(

@@ -101,10 +101,13 @@ def spread_loss(
     large error: on an untrained network it was two thousand times that of the pixels. This gradient, expected
     less error, is the likelihood's times the spread (beta-NLL with beta 1; Seitzer et al., "On the Pitfalls
     of Heteroscedastic Uncertainty Estimation", ICLR 2022). The error itself gets none: hard pixels would be
-    excused. `restored` and `target` have the spread's shape, in [0, 1].
+    excused. `restored` and `target` have the spread's shape, in [0, 1]; or, as (N, T, C, H, W), more channels
+    than its one: then the distance is the error.
     """
     spread = spread.float()
     error = (restored.detach().float() - target.float()).abs()
+    if error.shape != spread.shape:
+        error = error.square().sum(2, keepdim=True).sqrt()
     gap = torch.exp(spread) - error + torch.special.xlogy(error, error) - error * spread
     return _mean(gap, weight, total)
 

@@ -65,6 +65,9 @@ Damage is one pixel in a hundred: with its emphasis it has a third of the pictur
 steps a mask that counted a twentieth as much pulled at the trunk a seventeenth as hard as the pixels, and
 still found nothing: whatever it let through cost more than it could gain."""
 
+REDYE = Objective(pixel=1.0, pixel_loss="charbonnier", temporal=0.5, spread=0.1)
+"""Redye's, for a and b in its own unit."""
+
 
 class Trial(NamedTuple):
     """A batch of clips as a network restored them, and the truth; None is what the network or the objective
@@ -79,7 +82,7 @@ class Trial(NamedTuple):
     logit_NT1HW: Tensor | None = None
     """The mask head's."""
     spread_NT1HW: Tensor | None = None
-    """Logarithm of the expected absolute error; for restored frames of one channel."""
+    """Logarithm of the expected absolute error; of frames of more channels, of their distance."""
     to_previous_NT2HW: Tensor | None = None
     """True flow from each frame but the first to the one before: T - 1 entries. None stands for no motion."""
     verdict: Tensor | None = None

@@ -14,9 +14,10 @@ import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-from models.colour.catalogue import load_colouriser
+from models.colour.catalogue import UnknownColouriser, load_colouriser
 from models.colour.colouriser import Coloured, Colouriser, LoadedReferences, Reference
 from models.colour.lab import Matrix, chroma_for
+from models.errors import WeightsError
 from models.restorer import Card
 from storage.colour_delivery import COLOUR, COVERAGE, COVERAGE_TABLE, OWN
 from storage.coloured import coloured_video, luma_codes, luma_signal, own_chroma, painted, uncoloured
@@ -34,8 +35,8 @@ from tasks.colouring.restored import RestoredShot, footage_of, lightness
 from tasks.colouring.scenes import Lender, LentStill, LoanJob
 from tasks.colouring.stills import guessers, load_still, still_ab
 from tasks.ingest import IngestedReel, load
-from tasks.recipe import OtherInstallation, installation
-from tasks.restore import RECORD, ShotOutcome
+from tasks.recipe import OtherInstallation, installation, network_engines
+from tasks.restore import RECORD, ShotOutcome, UnusableWeights
 
 Origin = Literal["stills", "own", "none"]
 """Where a shot's colour comes from: painted stills; the film, which has colour of its own; nowhere: grey."""
@@ -88,6 +89,7 @@ def _recipe(reel: IngestedReel, job: ColourJob, card: Card | None) -> dict[str, 
         "video": asdict(reel.reel.video),
         "origin": job.origin,
         "colouriser": {**asdict(card), "parameters": dict(card.parameters)} if card else None,
+        **({"network_engines": network_engines()} if card and card.weights_sha256 else {}),
         "stills": [
             {
                 "sha256": lent.still.sha256,
@@ -113,12 +115,16 @@ class ColouringWorker:
     def run(self, job: ColourJob | LoanJob, progress: Progress) -> ShotOutcome | tuple[LentStill, ...]:
         """A shot coloured, or the stills that it borrows found.
 
-        Raises StorageError (final) and whatever a colouriser raises, like SpillError (tried again).
+        Raises StorageError and UnusableWeights (final) and whatever a colouriser raises, like SpillError
+        (tried again).
         """
         if isinstance(job, LoanJob):
             vault = Vault(job.vault)
             return self._lender.borrowed(vault, self._load(vault, job), job)
-        return self._colour(job, progress)
+        try:
+            return self._colour(job, progress)
+        except (UnknownColouriser, WeightsError) as error:
+            raise UnusableWeights(f"{socket.gethostname()}: {error}") from error
 
     def _colour(self, job: ColourJob, progress: Progress) -> ShotOutcome:
         started = monotonic()
@@ -175,7 +181,7 @@ def colour_shot(
             "recipe": _recipe(reel, job, _card(job)),
             "frames": [span.start, span.end],
             "origin": job.origin,
-            "colouriser": job.colouriser if job.origin == "stills" else None,
+            "colouriser": colouriser.card.name if job.origin == "stills" else None,
             "stills": [
                 {
                     "frame": lent.still.frame,

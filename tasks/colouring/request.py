@@ -4,10 +4,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from models.colour.catalogue import UnknownColouriser, load_colouriser, resolved
+from models.colour.catalogue import UnknownColouriser, has_weights, resolved, title
+from models.errors import WeightsError
 from storage.filesystem import absolute, is_local
 from storage.vault import Vault
+from tasks.mlflow_engine import RegistryError
 from tasks.request import RequestError
+from tasks.restorers import fetched
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,17 @@ class ColourRequest:
         object.__setattr__(self, "stills", absolute(self.stills))
         try:
             # Later runs, elsewhere, may take another for the default.
-            object.__setattr__(self, "colouriser", resolved(self.colouriser))
-            card = load_colouriser(self.colouriser).card
-        except UnknownColouriser as error:
+            object.__setattr__(self, "colouriser", resolved(fetched(self.colouriser)))
+            object.__setattr__(self, "title", title(self.colouriser))
+        except (UnknownColouriser, WeightsError, RegistryError) as error:
             raise RequestError(f"--colouriser {error}") from error
-        object.__setattr__(self, "title", f"{card.name} {card.version}")
         if not Vault(self.vault).exists("reels"):
             raise RequestError(f"--vault {self.vault}: no vault there; `answerprint restore` makes one")
+
+    @property
+    def gpus_each(self) -> int:
+        """How many GPUs a worker wants, where there are any."""
+        return int(has_weights(self.colouriser))
 
     @property
     def rate(self) -> Fraction | None:

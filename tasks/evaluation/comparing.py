@@ -70,7 +70,7 @@ def compare(
 def tell_scores(run: Tracked, evaluation: Evaluation, title: str, before: str = "") -> None:
     """A restorer's scores as metrics of a run, like `medium/psnr_inside`."""
     figures = {
-        _plain(f"{before}{part}/{figure}"): value
+        plain(f"{before}{part}/{figure}"): value
         for part, score in evaluation.scores[title].items()
         for figure, value in asdict(score).items()
         if value is not None
@@ -78,6 +78,6 @@ def tell_scores(run: Tracked, evaluation: Evaluation, title: str, before: str = 
     run.numbers(0, figures)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """MLflow takes letters, digits and a few signs."""
     return "".join(sign if sign.isalnum() or sign in "-_./ " else "_" for sign in name)

@@ -43,21 +43,25 @@ class GateRules:
 
 def gate_rules(margins: Sequence[str]) -> GateRules:
     """The rules with some margins as a person writes them: harm=0.0002. Raises RequestError."""
-    kinds: dict[str, type[int | float]] = {name: type(value) for name, value in asdict(GateRules()).items()}
+    return GateRules(**margins_given(margins, asdict(GateRules())))
+
+
+def margins_given(margins: Sequence[str], known: Mapping[str, Any]) -> dict[str, Any]:
+    """Margins as a person writes them, as numbers like those that are known. Raises RequestError."""
+    kinds: dict[str, type[int | float]] = {name: type(value) for name, value in known.items()}
     given: dict[str, Any] = {}
     for margin in margins:
         name, _, value = margin.partition("=")
         if name not in kinds:
-            raise RequestError(
-                f"gate {margin}: no such margin; write one of {', '.join(kinds)}, like harm=0.0002"
-            )
+            like = f"{next(iter(known))}=0.1"
+            raise RequestError(f"gate {margin}: no such margin; write one of {', '.join(kinds)}, like {like}")
         try:
             given[name] = kinds[name](value)
         except ValueError as error:
             raise RequestError(
                 f"gate {margin}: {value or 'nothing'} is no number that {name} takes"
             ) from error
-    return GateRules(**given)
+    return given
 
 
 @dataclass(frozen=True)

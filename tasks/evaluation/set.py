@@ -63,9 +63,9 @@ class EvaluationSet:
                     f"{request.corpus}: clip {row['clip']} has {row['frames']} frames, {request.frames} were "
                     "asked for; ask for fewer, or for 0"
                 )
-        names = _film_names(rows)
+        names = film_names(rows)
         self.films = tuple(sorted(names.values()))
-        self.clips = tuple(_planned(request, _in_turn(rows, request), names))
+        self.clips = tuple(_planned(request, in_turn(rows, request.clips, request.seed), names))
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -111,20 +111,20 @@ def _planned(
         yield SetClip(IN_SCENE, recipe, seed, kind, names[row["film"]], row)
 
 
-def _in_turn(rows: Sequence[dict[str, Any]], request: EvaluationRequest) -> list[dict[str, Any]]:
+def in_turn(rows: Sequence[dict[str, Any]], clips: int, seed: int) -> list[dict[str, Any]]:
     """So many clips, one of each film in turn; those of a film in an order that the seed decides.
 
     Where there are too few, a film's are taken again, to be made old in another way.
     """
     films: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: seed_of(request.seed, "order", row["clip"])):
+    for row in sorted(rows, key=lambda row: seed_of(seed, "order", row["clip"])):
         films[row["film"]].append(row)
     piles = [films[film] for film in sorted(films)]
-    turns = (divmod(n, len(piles)) for n in range(request.clips))
+    turns = (divmod(n, len(piles)) for n in range(clips))
     return [piles[film][turn % len(piles[film])] for turn, film in turns]
 
 
-def _film_names(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
+def film_names(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
     """Of each film, by sha256: its file's, and some of its digest where two files are called alike."""
     files = {row["film"]: name_of(row["source"]) for row in rows}
     alike = list(files.values())

@@ -14,10 +14,6 @@ _FIGURES = ("psnr_inside_before", "psnr_inside", "precision", "recall", "f1", "f
 def card_text(bundle: Bundle, corpus: Corpus, evaluation: Evaluation, title: str) -> str:
     """Markdown. title: what the evaluation calls these weights."""
     record = corpus.record
-    films = (
-        f"- {film['name']} ({film['split']}, licence {film['licence']}, origin {film['origin']})"
-        for film in licensed_films(record)
-    )
     return "\n".join(
         (
             f"# {bundle.title}",
@@ -25,15 +21,15 @@ def card_text(bundle: Bundle, corpus: Corpus, evaluation: Evaluation, title: str
             f"A restorer of damaged film for Answerprint. Licence of the weights: {bundle.licence}.",
             "",
             f"- weights: sha256 {bundle.sha256}",
-            f"- sizes: {_listed(bundle.sizes)}",
-            f"- settings: {_listed(bundle.settings)}",
-            f"- trained: {_listed(_trained(bundle))}",
+            f"- sizes: {listed(bundle.sizes)}",
+            f"- settings: {listed(bundle.settings)}",
+            f"- trained: {listed(told_of_training(bundle))}",
             f"- corpus: {record['name']}, recipe {record['recipe']['name']}, manifest sha256 "
             f"{record['manifest_sha256']}",
             "",
             "## Films it learnt from (train), was tuned by (val), and was judged by (test)",
             "",
-            *films,
+            *films_of(corpus),
             "",
             "## What it does",
             "",
@@ -53,7 +49,14 @@ def card_text(bundle: Bundle, corpus: Corpus, evaluation: Evaluation, title: str
     )
 
 
-def _trained(bundle: Bundle) -> dict[str, Any]:
+def films_of(corpus: Corpus) -> Iterable[str]:
+    """A line for each film of a corpus."""
+    for film in licensed_films(corpus.record):
+        yield f"- {film['name']} ({film['split']}, licence {film['licence']}, origin {film['origin']})"
+
+
+def told_of_training(bundle: Bundle) -> dict[str, Any]:
+    """What of a bundle's origin people ask for."""
     wanted = ("network", "steps", "batch_items", "frames", "area_px", "fresh", "seed", "begun_from")
     return {name: bundle.origin[name] for name in wanted if bundle.origin.get(name)}
 
@@ -72,5 +75,6 @@ def _cell(name: str, value: float | None) -> str:
     return f"{value:.1f}" if name.startswith("psnr") else f"{value:.3%}" if name == "harm" else f"{value:.2f}"
 
 
-def _listed(told: Mapping[str, Any]) -> str:
+def listed(told: Mapping[str, Any]) -> str:
+    """Names and values in one line."""
     return ", ".join(f"{name} {value}" for name, value in told.items()) or "-"

@@ -20,7 +20,8 @@ from models.training.pictures import RGB
 from models.weights import Bundle
 from storage.errors import StorageError
 from storage.filesystem import absolute, first_line
-from tasks.learning.training import TrainingRequest, train_network
+from tasks.learning.request import TrainingRequest
+from tasks.learning.training import train_network
 from tasks.learning.windows import part_items
 from tasks.ray_engine import PoolError, start_ray  # before Ray, which it sets up when it is imported
 from tasks.request import RequestError

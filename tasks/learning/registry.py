@@ -1,4 +1,4 @@
-"""The registry of models: versions of restorers, which one is the champion, and the way back.
+"""The registry of models: versions of restorers and of colourisers, their champions, and the way back.
 
 A version is a weight bundle, `config.json` and `model.safetensors`, and its card: nothing in it can run.
 """
@@ -12,24 +12,32 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import methodcaller
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from models.checkpoint import sha256_of
 from models.errors import WeightsError
 from models.weights import CONFIG, WEIGHTS, check_weights, read_bundle
 from tasks.mlflow_engine import LONGEST, RegistryError, Server, Tracked, home
 
-MODEL = "answerprint"
+Model = Literal["answerprint", "answerprint-colour"]
+MODEL: Model = "answerprint"
+COLOUR_MODEL: Model = "answerprint-colour"
+MODELS: tuple[Model, ...] = get_args(Model)
 CHAMPION, CHALLENGER = "champion", "challenger"
 CARD = "card.md"
 _SCHEME = "models:/"
-_NAMED = re.compile(rf"{_SCHEME}{MODEL}(?:/(?P<number>[1-9][0-9]*)|@(?P<alias>[a-z][a-z0-9_-]*))")
+_NAMED = re.compile(
+    rf"{_SCHEME}(?P<model>{'|'.join(MODELS)})(?:/(?P<number>[1-9][0-9]*)|@(?P<alias>[a-z][a-z0-9_-]*))"
+)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _BUNDLE = "bundle"
 _MOST = 1000
 _WEIGHTS, _WHOLE = "sha256", "bundle_sha256"
 _ROLLED_BACK, _SUCCESSION = "rolled_back", "succession"
-_DESCRIPTION = "Restorers of damaged film: weight bundles, in which nothing can run."
+_DESCRIPTIONS: Mapping[Model, str] = {
+    MODEL: "Restorers of damaged film: weight bundles, in which nothing can run.",
+    COLOUR_MODEL: "Colourisers of grey film: weight bundles, in which nothing can run.",
+}
 
 
 @dataclass(frozen=True)
@@ -48,28 +56,36 @@ class Version:
     aliases: tuple[str, ...] = ()
     made: str = ""
     """When it was registered: UTC, ISO 8601."""
+    model: Model = MODEL
+    """What it is a version of."""
 
     @property
     def name(self) -> str:
         """By which it can be asked for, for good."""
-        return f"{_SCHEME}{MODEL}/{self.number}"
+        return f"{_SCHEME}{self.model}/{self.number}"
 
     @property
     def title(self) -> str:
         """For people and records."""
-        return f"{MODEL} version {self.number} ({self.sha256[:16]})"
+        return f"{self.model} version {self.number} ({self.sha256[:16]})"
 
 
 def is_registered_name(name: str) -> bool:
-    """Whether a restorer's name asks for the registry."""
+    """Whether a restorer's or colouriser's name asks for the registry."""
     return name.startswith(_SCHEME)
 
 
-class Registry:
-    """The versions at one address."""
+def model_of(name: str) -> Model:
+    """Which model a registered name is of; restorers' where it names none."""
+    parsed = _NAMED.fullmatch(name)
+    return next((model for model in MODELS if parsed and parsed["model"] == model), MODEL)
 
-    def __init__(self, server: Server | None = None) -> None:
-        self.server = server or Server()
+
+class Registry:
+    """The versions of one model at one address."""
+
+    def __init__(self, server: Server | None = None, model: Model = MODEL) -> None:
+        self.server, self.model = server or Server(), model
 
     def register(self, run: Tracked, folder: Path, card: str, tags: Mapping[str, str]) -> Version:
         """A bundle as a version, with its card; it has no alias yet. One that the run registered before is
@@ -87,7 +103,7 @@ class Registry:
                 run.file(path, _BUNDLE)
         self.server.ask_but(
             "RESOURCE_ALREADY_EXISTS",
-            lambda client: client.create_registered_model(MODEL, description=_DESCRIPTION),
+            lambda client: client.create_registered_model(self.model, description=_DESCRIPTIONS[self.model]),
         )
         source = f"{run.artifacts}/{_BUNDLE}"
         told = {key: value[:LONGEST] for key, value in tags.items()} | {
@@ -95,15 +111,15 @@ class Registry:
             _WHOLE: whole,
         }
         made = self.server.ask(
-            lambda client: client.create_model_version(MODEL, source, run.run_id, told, description=card)
+            lambda client: client.create_model_version(self.model, source, run.run_id, told, description=card)
         )
-        return self.version(f"{_SCHEME}{MODEL}/{made.version}")
+        return self.version(f"{_SCHEME}{self.model}/{made.version}")
 
     def version(self, name: str) -> Version:
         """That of `models:/answerprint@champion` or `models:/answerprint/3`. Raises RegistryError."""
         parsed = _NAMED.fullmatch(name)
-        if parsed is None:
-            known = f"{_SCHEME}{MODEL}@{CHAMPION}, or {_SCHEME}{MODEL}/3 for a version"
+        if parsed is None or parsed["model"] != self.model:
+            known = f"{_SCHEME}{self.model}@{CHAMPION}, or {_SCHEME}{self.model}/3 for a version"
             raise RegistryError(f"{name}: names no model here; write {known}")
         versions = self.versions()
         for version in versions:
@@ -115,7 +131,7 @@ class Registry:
     def versions(self) -> list[Version]:
         """All, the newest first."""
         model = self.server.ask_but(
-            "RESOURCE_DOES_NOT_EXIST", lambda client: client.get_registered_model(MODEL)
+            "RESOURCE_DOES_NOT_EXIST", lambda client: client.get_registered_model(self.model)
         )
         if model is None:
             return []
@@ -123,9 +139,9 @@ class Registry:
         for alias, number in model.aliases.items():
             aliases.setdefault(str(number), []).append(alias)
         known = self.server.ask(
-            lambda client: list(client.search_model_versions(f"name = '{MODEL}'", max_results=_MOST))
+            lambda client: list(client.search_model_versions(f"name = '{self.model}'", max_results=_MOST))
         )
-        versions = [_version(each, aliases.get(str(each.version), [])) for each in known]
+        versions = [_version(each, aliases.get(str(each.version), []), self.model) for each in known]
         return sorted(versions, key=lambda version: -version.number)
 
     def champion(self) -> Version | None:
@@ -163,7 +179,9 @@ class Registry:
     def tag(self, version: Version, tags: Mapping[str, str]) -> None:
         """Writes at a version what became of it."""
         for key, value in tags.items():
-            self.server.ask(methodcaller("set_model_version_tag", MODEL, str(version.number), key, value))
+            self.server.ask(
+                methodcaller("set_model_version_tag", self.model, str(version.number), key, value)
+            )
 
     def promote(self, version: Version, why: str) -> Version | None:
         """Makes it the champion; returns the one before. The alias moves last and at once: whoever asks gets
@@ -174,12 +192,12 @@ class Registry:
         self.tag(version, {"promoted": _now(), "promoted_because": why})
         if _ROLLED_BACK in version.tags:
             number = str(version.number)
-            self.server.ask(lambda client: client.delete_model_version_tag(MODEL, number, _ROLLED_BACK))
+            self.server.ask(lambda client: client.delete_model_version_tag(self.model, number, _ROLLED_BACK))
         succession = self._succession(before)
         self._succeed([*succession, before.number] if before else succession)
         self._alias(CHAMPION, version)
         if CHALLENGER in version.aliases:
-            self.server.ask(lambda client: client.delete_registered_model_alias(MODEL, CHALLENGER))
+            self.server.ask(lambda client: client.delete_registered_model_alias(self.model, CHALLENGER))
         return before
 
     def rollback(self, why: str) -> tuple[Version, Version | None]:
@@ -198,7 +216,7 @@ class Registry:
                 before = None
         self._succeed(succession)
         if before is None:
-            self.server.ask(lambda client: client.delete_registered_model_alias(MODEL, CHAMPION))
+            self.server.ask(lambda client: client.delete_registered_model_alias(self.model, CHAMPION))
         else:
             self._alias(CHAMPION, before)
         return champion, before
@@ -206,19 +224,21 @@ class Registry:
     def _succession(self, champion: Version | None) -> list[int]:
         """The champions before this one, the last one last. A promotion that broke off may have put it there
         itself."""
-        model = self.server.ask(lambda client: client.get_registered_model(MODEL))
+        model = self.server.ask(lambda client: client.get_registered_model(self.model))
         numbers = [int(number) for number in model.tags.get(_SUCCESSION, "").split()]
         return numbers[:-1] if champion and numbers[-1:] == [champion.number] else numbers
 
     def _succeed(self, numbers: Sequence[int]) -> None:
         told = " ".join(str(number) for number in numbers)
-        self.server.ask(lambda client: client.set_registered_model_tag(MODEL, _SUCCESSION, told))
+        self.server.ask(lambda client: client.set_registered_model_tag(self.model, _SUCCESSION, told))
 
     def _alias(self, alias: str, version: Version) -> None:
-        self.server.ask(lambda client: client.set_registered_model_alias(MODEL, alias, str(version.number)))
+        self.server.ask(
+            lambda client: client.set_registered_model_alias(self.model, alias, str(version.number))
+        )
 
 
-def _version(told: Any, aliases: Sequence[str]) -> Version:
+def _version(told: Any, aliases: Sequence[str], model: Model) -> Version:
     made = datetime.fromtimestamp(told.creation_timestamp / 1000, UTC)
     tags = dict(told.tags)
     return Version(
@@ -230,6 +250,7 @@ def _version(told: Any, aliases: Sequence[str]) -> Version:
         tags,
         tuple(sorted(aliases)),
         made.isoformat(timespec="seconds"),
+        model,
     )
 
 

@@ -1,22 +1,15 @@
-"""From a corpus to a registered challenger, and through the gate: what is asked for, and each step of it.
+"""From a corpus to a registered restorer, and through the gate: what is asked for, and its own steps."""
 
-A folder holds a training, so that a killed one goes on; MLflow's run goes on with it.
-"""
-
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from models.catalogue import bundle_folder, has_weights
 from models.weights import Bundle, read_bundle
 from storage.corpus import Corpus
 from storage.digest import digest_of
-from storage.filesystem import absolute, write_atomically
+from storage.filesystem import absolute
 from tasks.evaluation.comparing import tell_scores
 from tasks.evaluation.evaluation import Evaluation, evaluate
 from tasks.evaluation.gate import Decision, GateRules, decide
@@ -24,20 +17,17 @@ from tasks.evaluation.page import write_evaluation
 from tasks.evaluation.request import EvaluationRequest
 from tasks.evaluation.set import EvaluationSet
 from tasks.learning.card import card_text
-from tasks.learning.ray_train import train_with_ray
-from tasks.learning.registry import CHAMPION, Registry, Version
-from tasks.learning.report import TrainingReport
+from tasks.learning.registry import Registry, Version
+from tasks.learning.request import TrainingRequest, asked_of
+from tasks.learning.retraining import EVALUATION, Retraining, entered, folder_of, manifest_of, standing
 from tasks.learning.threshold import HarmBudget, threshold_clips, with_thresholds
-from tasks.learning.training import BUNDLE, COURSE, TrainingRequest, asked_of
+from tasks.learning.training import BUNDLE
 from tasks.learning.windows import part_items
-from tasks.mlflow_engine import Server, Tracked, home
-from tasks.recipe import installation
+from tasks.mlflow_engine import home
 from tasks.request import RequestError
 from tasks.restorers import UNUSABLE, Named, named
 from tasks.sources import find_sources
 
-EVALUATION = "evaluation"
-_RUN, _OUTCOME, _LOCK = "run.json", "outcome.json", "lock"
 _CLASSICAL = "classical"
 
 
@@ -61,6 +51,8 @@ class RetrainRequest:
 
     def __post_init__(self) -> None:
         """What cannot be done is told now, and not after hours of training."""
+        if self.training.colours:
+            raise RequestError(f"network {self.training.network}: colours; `retrain_colour` trains it")
         if min(self.workers, self.threshold_clips) < 1:
             raise RequestError("workers and threshold clips must be at least 1")
         if self.training.begin:
@@ -80,93 +72,31 @@ class RetrainRequest:
             EvaluationSet(judged)
 
     @property
-    def manifest(self) -> str:
-        """Digest of what the corpus holds."""
-        digest: str = Corpus.open(self.training.corpus).record["manifest_sha256"]
-        return digest
-
-    @property
     def folder(self) -> Path:
         """The training's own."""
-        return Path(self.trainings, digest_of([self.manifest, asked_of(self.training)])[:16])
+        return folder_of(self.training, self.trainings)
 
     @property
     def asked(self) -> str:
         """Digest of all that decides the outcome, but for who stands."""
         judged = {**asdict(self.evaluation), "corpus": Corpus.open(self.evaluation.corpus).record["digest"]}
         rest = (judged, self.licence, self.threshold_clips, asdict(self.rules), asdict(self.budget))
-        return digest_of([self.manifest, asked_of(self.training), *rest])
+        return digest_of([manifest_of(self.training), asked_of(self.training), *rest])
 
     @property
-    def title(self) -> str:
-        """What a run is called."""
-        training = self.training
-        long = f"{training.steps} steps" if training.steps else f"{training.budget_s / 60:.0f} min"
-        return f"{training.network} on {Path(training.corpus).name[:8]}, {long}, seed {training.seed}"
+    def judged(self) -> Mapping[str, Any]:
+        """What the evaluation is asked for."""
+        return asdict(self.evaluation)
+
+    def known(self, name: str, registry: Registry) -> Named:
+        """The restorer of that name."""
+        return named(name, registry)
 
 
-@dataclass(frozen=True)
-class RetrainOutcome:
-    """What came of it, in the words of `--json`."""
-
-    version: str
-    """The registered model's name."""
-    sha256: str
-    run_id: str
-    promoted: bool
-    standing: str
-    """Whom it was compared with."""
-    reasons: tuple[str, ...]
-    report: str
-    """The evaluation's page."""
-
-    def sentence(self) -> str:
-        became = "is the champion now" if self.promoted else "stays a challenger"
-        return f"{self.version} {became}: {'; '.join(self.reasons)}\n  report  {self.report}"
+Restoring = Retraining[RetrainRequest]
 
 
-@dataclass(frozen=True)
-class Retraining:
-    """One at work; handed from step to step in memory."""
-
-    request: RetrainRequest
-    registry: Registry
-    run: Tracked
-    folder: Path
-
-
-def ended(request: RetrainRequest, registry: Registry) -> RetrainOutcome | None:
-    """The outcome of the same retraining, ended before, whose version is still there."""
-    told = _read(request.folder / _OUTCOME)
-    if told.pop("asked", "") != request.asked:
-        return None
-    outcome = RetrainOutcome(**{**told, "reasons": tuple(told["reasons"])})
-    kept = {version.name: version.sha256 for version in registry.versions()}
-    return outcome if kept.get(outcome.version) == outcome.sha256 else None
-
-
-@contextmanager
-def at_work(request: RetrainRequest, registry: Registry) -> Iterator[Retraining]:
-    """With a new run, or the one that was stopped. Raises RequestError where another process is at the same
-    training, RegistryError."""
-    folder = request.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / _LOCK, timeout=0), _run(request, registry.server, folder) as run:
-            yield Retraining(request, registry, run, folder)
-    except Timeout as error:
-        raise RequestError(f"{folder}: the same training is at work already; wait for it") from error
-
-
-def train(work: Retraining, progress: Callable[[int], None]) -> Bundle:
-    """The best weights, by so many workers. Raises as `train_with_ray`."""
-    report = TrainingReport(work.run, work.request.training.batch_items, progress)
-    bundle = train_with_ray(work.request.training, work.folder, report, work.request.workers)
-    work.run.file(work.folder / COURSE)
-    return bundle
-
-
-def settle(work: Retraining, progress: Callable[[int], None]) -> Bundle:
+def settle(work: Restoring, progress: Callable[[int], None]) -> Bundle:
     """The bundle with thresholds."""
     request = work.request
     bundle = with_thresholds(
@@ -181,16 +111,7 @@ def settle(work: Retraining, progress: Callable[[int], None]) -> Bundle:
     return bundle
 
 
-def standing(work: Retraining) -> Named:
-    """Whom a challenger has to beat: the champion, or else what is restored with by default. Where a run was
-    stopped after it promoted its own version, whom that has beaten."""
-    champion = work.registry.champion()
-    if champion is not None and champion.run_id == work.run.run_id:
-        return named(champion.tags["gate_standing"], work.registry)
-    return named(champion.name if champion else "default", work.registry)
-
-
-def compare(work: Retraining, progress: Callable[[int, int], None]) -> tuple[Evaluation, Named]:
+def compare(work: Restoring, progress: Callable[[int, int], None]) -> tuple[Evaluation, Named]:
     """The challenger beside who stands now, and beside the classical restorer."""
     other = standing(work)
     bundle = read_bundle(work.folder / BUNDLE)
@@ -202,7 +123,7 @@ def compare(work: Retraining, progress: Callable[[int, int], None]) -> tuple[Eva
     return evaluation, other
 
 
-def register(work: Retraining, evaluation: Evaluation, other: Named) -> tuple[Version, Decision]:
+def register(work: Restoring, evaluation: Evaluation, other: Named) -> tuple[Version, Decision]:
     """The weights as a version, the challenger; and what the gate says."""
     bundle = read_bundle(work.folder / BUNDLE)
     challenger = _challenger(bundle)
@@ -225,65 +146,8 @@ def register(work: Retraining, evaluation: Evaluation, other: Named) -> tuple[Ve
         "gate_standing": other.pinned,
     }
     card = card_text(bundle, corpus, evaluation, challenger)
-    work.run.note(card)
-    version = work.registry.register(work.run, bundle.folder, card, tags)
-    if CHAMPION not in version.aliases:  # as it may be where a run was stopped and goes on
-        work.registry.challenge(version)
-    return version, decision
-
-
-def conclude(work: Retraining, version: Version, decision: Decision, other: Named) -> RetrainOutcome:
-    """Promotes where the gate lets it. A champion that changed meanwhile was not compared with: then nothing
-    is promoted."""
-    promoted, reasons = decision.promote, decision.reasons
-    champion = work.registry.champion()
-    if champion is not None and champion.number == version.number:
-        promoted = True  # before this run was stopped
-    elif promoted and standing(work).pinned != other.pinned:
-        promoted = False
-        reasons = (f"there is another champion than {other.title} by now; evaluate again, then promote",)
-    elif promoted:
-        work.registry.promote(version, decision.sentence())
-    outcome = RetrainOutcome(
-        version.name,
-        version.sha256,
-        work.run.run_id,
-        promoted,
-        other.title,
-        reasons,
-        str(work.folder / EVALUATION / "index.html"),
-    )
-    work.run.tags({"version": version.name, "promoted": str(promoted), "because": "; ".join(reasons)})
-    told = {**asdict(outcome), "asked": work.request.asked}
-    write_atomically(work.folder / _OUTCOME, json.dumps(told, indent=2).encode())
-    return outcome
+    return entered(work, bundle, card, tags), decision
 
 
 def _challenger(bundle: Bundle) -> str:
     return f"challenger ({bundle.sha256[:16]})"
-
-
-def _run(request: RetrainRequest, server: Server, folder: Path) -> Tracked:
-    kept = _read(folder / _RUN)
-    ours = (kept.get("asked"), kept.get("registry")) == (request.asked, server.shown)
-    if ours and (run := server.take_up(str(kept["run_id"]))):
-        return run
-    tags = {
-        "corpus": request.manifest,
-        "code": str(installation("degradation", "models", "storage", "tasks")["code"]),
-        "folder": str(folder),
-    }
-    asked = {"training": asked_of(request.training), "evaluation": asdict(request.evaluation)}
-    run = server.begin("retrain", request.title, tags, asked)
-    told = {"asked": request.asked, "registry": server.shown, "run_id": run.run_id}
-    write_atomically(folder / _RUN, json.dumps(told).encode())
-    return run
-
-
-def _read(path: Path) -> dict[str, Any]:
-    """What was written there; nothing where nothing was, or it is damaged."""
-    try:
-        told = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return told if isinstance(told, dict) else {}

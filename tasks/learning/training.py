@@ -8,95 +8,34 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from models.errors import WeightsError
-from models.neural.reweave import CONFIGS, Reweave
 from models.training.company import ALONE, Company
-from models.training.course import Course, fitted, lasting, polished
-from models.training.learner import ReweaveLearner
+from models.training.course import Course, fitted, lasting
+from models.training.learner import Learner
 from models.training.loop import Reporter, train
-from models.training.material import MARGIN_FRAMES, MARGIN_PX, Material
 from models.training.perceptual import find_perceptual
 from models.training.pictures import RGB
 from models.training.progress import Progress, begin, read_progress, write_progress
 from models.weights import Bundle, load_network, read_bundle, write_bundle
 from storage.corpus import Corpus
 from storage.filesystem import write_atomically
-from tasks.corpora.recipes import find_recipe, recipe_sha256
-from tasks.learning.materials import Materials
-from tasks.learning.windows import Feeder, WindowConfig
+from tasks.learning.request import TrainingRequest, asked_of
+from tasks.learning.subjects import Subject, subject_of
+from tasks.learning.windows import Feeder, Source
 from tasks.request import RequestError
+
+if TYPE_CHECKING:
+    from models.weights import Network
 
 COURSE, PROGRESS, BUNDLE = "course.json", "progress.safetensors", "bundle"
 _TIMED_STEPS = 4
-
-
-@dataclass(frozen=True)
-class TrainingRequest:
-    """What is trained, on what, for how long."""
-
-    corpus: str
-    """A finished corpus."""
-    network: str = "reweave"
-    """A configuration of Reweave."""
-    steps: int = 0
-    """Batches to learn from; 0 takes as many as fit into the budget."""
-    budget_s: float = 0.0
-    """Time that the training may take, start and looks among it; 0 goes by steps."""
-    batch_items: int = 4
-    """Windows of a batch."""
-    frames: int = 6
-    """Frames of a window."""
-    area_px: int = 128
-    """Side of what is learnt from, a multiple of 32; a margin is read around it."""
-    fresh: str = ""
-    """A recipe by which the corpus' clean clips are made old anew in every epoch; empty learns from the
-    damage that lies in the corpus. The frozen windows are always of that."""
-    begin: str = ""
-    """The directory of a weight bundle whose weights it begins with; empty begins at random."""
-    frozen_items: int = 32
-    """Windows of the corpus' val that the network is judged by."""
-    workers: int = 1
-    """Processes that read ahead, for each that learns; 0 reads in that one."""
-    polish: float = 0.0
-    """Share of the steps, the last ones, in which a discriminator looks on, and VGG-19 where torchvision's
-    cache has it: sharper, and less sure to be true."""
-    seed: int = 0
-    """Decides the first weights and the order of the material."""
-    course: Course = field(default_factory=lambda: Course(steps=1))
-    """The pace; its steps and seed are those above."""
-
-    def __post_init__(self) -> None:
-        if self.network not in CONFIGS:
-            raise RequestError(f"network {self.network}: there is none; choose one of {', '.join(CONFIGS)}")
-        if not self.steps and not self.budget_s:
-            raise RequestError("name steps, or a budget of time")
-        if (
-            min(self.steps, self.budget_s, self.workers, self.seed) < 0
-            or min(self.batch_items, self.frames, self.frozen_items) < 1
-        ):
-            raise RequestError("steps, budget, workers and seed must not be negative, all else at least 1")
-        if self.area_px < 32 or self.area_px % 32:
-            raise RequestError(f"an area of {self.area_px} px: take a multiple of 32")
-        if not 0 <= self.polish < 1:
-            raise RequestError(f"polish {self.polish}: take a share of the steps, in [0, 1)")
-
-    @property
-    def pace(self) -> Course:
-        """The course, but for its steps and seed."""
-        return polished(self.course, self.polish)
-
-    def windows(self) -> WindowConfig:
-        """What is learnt from. Raises RequestError for a recipe that there is not."""
-        side = self.area_px + 2 * MARGIN_PX
-        stored = WindowConfig(self.frames + MARGIN_FRAMES, side, "train", self.seed)
-        return replace(stored, mode="fresh", recipe=find_recipe(self.fresh)) if self.fresh else stored
 
 
 def train_network(
@@ -118,11 +57,11 @@ def train_network(
     """
     corpus = Corpus.open(request.corpus)
     torch.manual_seed(request.seed)
-    network = Reweave.from_config(request.network).to(device)
-    learner = ReweaveLearner(network)
-    first = company.decided(lambda: _first(request, network))
+    subject = subject_of(request)
+    network, learner = subject.begun(request.network, device)
+    first = company.decided(lambda: _first(request, network, subject))
     network.load_state_dict(first.network)
-    material, frozen = _material(request, company)
+    material, frozen = _material(request, subject, folder, company)
     course = company.decided(lambda: _course(folder, request)) or _planned(
         request, learner, material, frozen, first, company
     )
@@ -148,12 +87,12 @@ def train_network(
     )
 
 
-def _first(request: TrainingRequest, network: Reweave) -> Progress:
+def _first(request: TrainingRequest, network: "Network", subject: Subject) -> Progress:
     """Before the first step. Raises WeightsError, RequestError for a bundle that cannot be begun with."""
     if not request.begin:
         return begin({name: weight.cpu() for name, weight in network.state_dict().items()})
     bundle = read_bundle(Path(request.begin))
-    if bundle.architecture != "reweave" or dict(bundle.sizes) != network.sizes():
+    if bundle.architecture != subject.architecture or dict(bundle.sizes) != network.sizes():
         raise RequestError(
             f"{request.begin}: of another network than {request.network}; begin with weights of that one, "
             "or name the network that they are of"
@@ -178,26 +117,15 @@ def _taken_up(folder: Path, told: Mapping[str, Any]) -> Progress | None:
     return None
 
 
-def _material(request: TrainingRequest, company: Company) -> tuple[Materials, list[Material]]:
+def _material(
+    request: TrainingRequest, subject: Subject, folder: Path, company: Company
+) -> tuple[Source[Any], list[Any]]:
     """What is learnt from, and the batches that the network is judged by, the same every time; none for
     those who do not judge."""
-    windows = request.windows()
-    frozen = Materials(request.corpus, replace(windows, split="val", mode="stored", flips=False))
+    company.decided(lambda: subject.prepare(request, folder, lambda done: None))
+    frozen = subject.frozen(request, folder)
     looked_at = request.frozen_items if company.rank == 0 else 0
-    batches = list(islice(Feeder(frozen, 1), looked_at))
-    return Materials(request.corpus, windows), batches
-
-
-def asked_of(request: TrainingRequest) -> dict[str, Any]:
-    """What a training is known by; where its corpus lies and who reads it change nothing. Raises
-    RequestError, WeightsError."""
-    asked = asdict(replace(request, corpus="", workers=0))
-    del asked["course"], asked["corpus"], asked["workers"]
-    return {
-        **asked,
-        "fresh": recipe_sha256(find_recipe(request.fresh)) if request.fresh else "",
-        "begin": read_bundle(Path(request.begin)).sha256 if request.begin else "",
-    }
+    return subject.material(request, folder), list(islice(Feeder(frozen, 1), looked_at))
 
 
 def _course(folder: Path, request: TrainingRequest) -> Course | None:
@@ -217,9 +145,9 @@ def _course(folder: Path, request: TrainingRequest) -> Course | None:
 
 def _planned(
     request: TrainingRequest,
-    learner: ReweaveLearner,
-    material: Materials,
-    frozen: Sequence[Material],
+    learner: Learner[Any],
+    material: Source[Any],
+    frozen: Sequence[Any],
     first: Progress,
     company: Company,
 ) -> Course:
