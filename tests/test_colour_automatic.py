@@ -155,7 +155,9 @@ BAD = {
     "nothing": (lambda luma: None, "gave no array; floats of"),
     "no numbers": (lambda luma: np.where(luma < 0.5, np.nan, _like(luma, 2, 9)), "gave no number for 50.0%"),
     "RGB to 255": (lambda luma: _like(luma, 3, 255), "gave RGB from 255 to 255; 0 to 1 is wanted"),
-    "a and b too far": (lambda luma: _like(luma, 2, -300), "gave a and b from -300 to -300; Lab's"),
+    "RGB from -1": (lambda luma: np.repeat(luma * 2 - 1, 3, 1), "gave RGB from -1 to 1; 0 to 1 is wanted"),
+    "a and b too far": (lambda luma: _like(luma, 2, -161), "gave a and b from -161 to -161; Lab's"),
+    "a and b of 8 bit": (lambda luma: np.repeat(luma * 255, 2, 1), "gave a and b from 0 to 255; Lab's"),
     "its own trouble": (lambda luma: {}["weights"], "failed on a still of 96x64: 'weights'"),
 }
 
@@ -169,7 +171,7 @@ def test_what_is_no_colour_is_told_in_a_line_that_names_the_model(run: Any, told
 
 def test_a_little_out_of_range_is_clipped() -> None:
     luma_HW = np.full((64, 64), 0.5, np.float32)
-    assert _model(lambda luma: _like(luma, 2, 140)).ab_of(luma_HW).max() == 128
+    assert _model(lambda luma: _like(luma, 2, 159)).ab_of(luma_HW).max() == 128
     white = _model(lambda luma: _like(luma, 3, 1.2)).ab_of(luma_HW)
     assert np.abs(white - lab_of_rgb(np.ones((3, 1, 1), np.float32))[1:]).max() < 1e-3
 
