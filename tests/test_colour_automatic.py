@@ -302,6 +302,16 @@ def test_what_a_person_painted_stays_and_what_nobody_did_is_made_anew(
     assert makers == {first: None, second: None} | dict.fromkeys(others, cold.maker)
 
 
+def test_grey_stills_of_an_earlier_delivery_are_coloured(
+    reel: tuple[Vault, IngestedReel], tmp_path: Path, warm: StillColouriser
+) -> None:
+    """The film was restored otherwise since, and what was written then is not what would be written now."""
+    folder = tmp_path / "stills"
+    for still in _written(reel, folder).stills:
+        write_still(folder / still.still, np.maximum(grey_still(*reel, still.frame), 9))
+    assert {each.guessed_by for each in _written(reel, folder, warm).stills} == {warm.maker.title()}
+
+
 def test_a_still_that_the_model_cannot_colour_is_left_grey(
     reel: tuple[Vault, IngestedReel], tmp_path: Path
 ) -> None:
@@ -333,6 +343,20 @@ def test_a_guess_is_known_without_its_record_and_a_broken_record_is_told(
     (folder / "reel_automatic.json").write_text('{"stills": [{"frame": 3}]}')
     with pytest.raises(SourceError, match=r"\Areel_automatic\.json: broken .* which stills a model coloured"):
         take_stills(*reel, restored_reel(*reel), str(folder))
+
+
+def test_a_guess_is_known_under_another_name_of_its_reel(
+    reel: tuple[Vault, IngestedReel], tmp_path: Path, warm: StillColouriser
+) -> None:
+    """In another vault, by whatever record lies in the folder; a broken one of another reel costs none."""
+    folder = tmp_path / "stills"
+    stills = [still.still for still in _written(reel, folder, warm).stills]
+    (folder / "a_film_automatic.json").write_text("broken")
+    for still in stills:
+        (folder / still).rename(folder / still.replace("reel", "scan"))
+    taken = _taken(two_shots(tmp_path / "other", "scan"), folder)
+    assert len(taken) == len(stills)
+    assert {still.guessed_by for still in taken.values()} == {warm.maker}
 
 
 def test_where_a_person_painted_a_copy_the_guess_beside_it_is_not_used(

@@ -6,6 +6,7 @@ A guess is put on record before its image is written: in the vault, and in a fil
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,15 @@ def guesses_beside(records: Iterable[Path]) -> dict[str, Guess]:
                 f"{path.name}: broken ({error!r}), and it tells which stills a model coloured; put it back, "
                 "or take it away: the vault that `colour-stills` was given knows them too"
             ) from error
+    return known
+
+
+def guesses_of_others(records: Iterable[Path]) -> dict[str, Guess]:
+    """As `guesses_beside`, in the files of other reels: a broken one tells nothing and costs nothing."""
+    known: dict[str, Guess] = {}
+    for path in records:
+        with suppress(SourceError):
+            known |= guesses_beside([path])
     return known
 
 
