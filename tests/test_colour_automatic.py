@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from storage.tables import from_parquet
 from storage.vault import Vault
 from tasks.colouring.blanks import StillsToPaint, write_stills
 from tasks.colouring.choice import ChoosingWorker
+from tasks.colouring.guesses import guesses_beside
 from tasks.colouring.outcome import read_colour_outcome
 from tasks.colouring.restored import restored_reel
 from tasks.colouring.stills import Still, take_stills
@@ -48,6 +50,9 @@ import numpy as np
 
 def guess(luma):
     return np.concatenate([luma * {SCALES[0]} + {OFFSETS[0]}, luma * {SCALES[1]} + {OFFSETS[1]}], axis=1)
+
+def ended(luma):
+    raise SystemExit(3)
 
 NOT_CALLABLE = 3
 """
@@ -104,6 +109,15 @@ def test_a_model_is_brought_in_any_of_three_ways(
     assert np.abs(ab_2HW - wanted).max() < 2
     sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
     assert model.maker == Maker(name if kind == "function" else file.name, kind, sha256)
+
+
+@pytest.mark.parametrize("way", [_torchscript, _onnx], ids=["TorchScript", "ONNX"])
+def test_a_models_name_on_record_is_text_of_one_line(
+    way: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, file = way(tmp_path, monkeypatch)
+    renamed = file.rename(tmp_path / (os.fsdecode(b"caf\xe9\n") + file.name))
+    assert load_still_colouriser(str(renamed)).maker.name == f"caf\ufffd\ufffd{file.name}"
 
 
 def _model(run: Callable[[Float], Any], size: tuple[int, int] | None = None) -> StillColouriser:
@@ -183,6 +197,11 @@ UNUSABLE = {
     "no module": ("no_such_module:guess", r"cannot be imported \(No module named 'no_such_module'\)"),
     "no such function": ("my_colours:other", "cannot be imported"),
     "no function": ("my_colours:NOT_CALLABLE", "is no function"),
+    "a module that ends the run": (
+        "ends:guess",
+        r"ends:guess: cannot be imported \(it ended itself, status 0\)",
+    ),
+    "a function that ends the run": ("my_colours:ended", r"on a still of 256x256: it ended itself, status 3"),
     "a function of another kind": ("json:loads", r"json:loads: failed on a still of 256x256"),
     "ONNX without onnxruntime": ("model.onnx", r"need onnxruntime; run `pip install 'answerprint\[onnx\]'`"),
 }
@@ -193,6 +212,7 @@ def test_a_model_that_cannot_be_used_is_refused_at_the_door(
     name: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _function(tmp_path, monkeypatch)
+    (tmp_path / "ends.py").write_text("import sys\nsys.exit()\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     torch.save(_Network().state_dict(), "weights.pt")
@@ -205,7 +225,27 @@ def test_a_model_that_cannot_be_used_is_refused_at_the_door(
     assert line.startswith(f"answerprint: --by {name}: ")
 
 
-def test_an_onnx_model_is_asked_as_the_others_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_model_prints_is_not_on_stdout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There `--json` stands."""
+    _function(tmp_path, monkeypatch)
+    talks = "import my_colours\nprint('imported')\n\ndef guess(luma):\n    print('guessing')\n"
+    (tmp_path / "talks.py").write_text(f"{talks}    return my_colours.guess(luma)\n")
+    monkeypatch.delitem(sys.modules, "talks", raising=False)
+    load_still_colouriser("talks:guess")
+    assert capsys.readouterr() == ("", "imported\nguessing\n")
+
+
+@pytest.mark.parametrize(
+    ("sides", "size"), [((64, 128), (64, 128)), ((0, 0), None), ((-1, 128), None), (("H", "W"), None)]
+)
+def test_an_onnx_model_is_asked_as_the_others_are(
+    sides: tuple[int | str, int | str],
+    size: tuple[int, int] | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """With a stand-in for onnxruntime; the real one is asked where it is installed."""
 
     class Session:
@@ -213,7 +253,7 @@ def test_an_onnx_model_is_asked_as_the_others_are(tmp_path: Path, monkeypatch: p
             assert (data, providers) == (b"a model", ["CPUExecutionProvider"])
 
         def get_inputs(self) -> list[SimpleNamespace]:
-            return [SimpleNamespace(name="luma", shape=["batch", 1, 64, 128])]
+            return [SimpleNamespace(name="luma", shape=["batch", 1, *sides])]
 
         def run(self, outputs: None, given: dict[str, Float]) -> list[Float]:
             return [_like(given["luma"], 2, 9)]
@@ -221,7 +261,7 @@ def test_an_onnx_model_is_asked_as_the_others_are(tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(sys.modules, "onnxruntime", SimpleNamespace(InferenceSession=Session))
     (tmp_path / "model.onnx").write_bytes(b"a model")
     model = load_still_colouriser(str(tmp_path / "model.onnx"))
-    assert model.size_hw == (64, 128)
+    assert model.size_hw == size
     assert np.allclose(model.ab_of(np.full((60, 80), 0.5, np.float32)), 9)
 
 
@@ -308,7 +348,7 @@ def test_grey_stills_of_an_earlier_delivery_are_coloured(
     """The film was restored otherwise since, and what was written then is not what would be written now."""
     folder = tmp_path / "stills"
     for still in _written(reel, folder).stills:
-        write_still(folder / still.still, np.maximum(grey_still(*reel, still.frame), 9))
+        write_still(folder / still.still, np.maximum(grey_still(*reel, still.frame), 1) - 1)
     assert {each.guessed_by for each in _written(reel, folder, warm).stills} == {warm.maker.title()}
 
 
@@ -343,6 +383,29 @@ def test_a_guess_is_known_without_its_record_and_a_broken_record_is_told(
     (folder / "reel_automatic.json").write_text('{"stills": [{"frame": 3}]}')
     with pytest.raises(SourceError, match=r"\Areel_automatic\.json: broken .* which stills a model coloured"):
         take_stills(*reel, restored_reel(*reel), str(folder))
+
+
+MAKER = {"name": "warm.pt", "kind": "TorchScript", "sha256": "1" * 64}
+ROW = {"still": "reel_3.png", "frame": 3, "sha256": "0" * 64, "maker": MAKER}
+NO_GUESSES: dict[str, dict[str, Any]] = {
+    "still": {"still": 3},
+    "frame": {"frame": "3"},
+    "sha256": {"sha256": 0},
+    "model": {"maker": "warm.pt"},
+    "model's name": {"maker": MAKER | {"name": None}},
+    "model's kind": {"maker": MAKER | {"kind": 1}},
+    "model's sha256": {"maker": MAKER | {"sha256": 1}},
+}
+
+
+@pytest.mark.parametrize("change", NO_GUESSES.values(), ids=NO_GUESSES)
+def test_a_record_of_something_else_is_told_as_broken(change: dict[str, Any], tmp_path: Path) -> None:
+    record = tmp_path / "reel_automatic.json"
+    record.write_text(json.dumps({"stills": [ROW]}))
+    assert set(guesses_beside([record])) == {ROW["sha256"]}
+    record.write_text(json.dumps({"stills": [ROW | change]}))
+    with pytest.raises(SourceError, match=r"\Areel_automatic\.json: broken "):
+        guesses_beside([record])
 
 
 def test_a_guess_is_known_under_another_name_of_its_reel(

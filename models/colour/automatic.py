@@ -4,7 +4,9 @@ Shape suffixes: H rows, W columns of the still; h, w of what the model is given;
 the batch; 2 is (a, b) of CIE L*a*b* under D65, in its own units.
 """
 
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -68,8 +70,9 @@ class StillColouriser:
         height, width = self.size_hw or _work_size(luma_HW.shape)
         luma_hw = np.clip(_resized(luma_HW, height, width), 0, 1)
         try:
-            made: NDArray[Any] = np.asarray(self.run(luma_hw[None, None].copy()))
-        except Exception as error:  # whatever another's code raises
+            with redirect_stdout(sys.stderr):  # stdout is for what the command tells
+                made: NDArray[Any] = np.asarray(self.run(luma_hw[None, None].copy()))
+        except (Exception, SystemExit) as error:  # whatever another's code raises
             raise self._error(f"failed on a still of {width}x{height}: {in_a_line(error)}") from error
         ab_2hw = self._ab(made, height, width)
         if height < luma_HW.shape[0] and width < luma_HW.shape[1]:
@@ -108,6 +111,8 @@ class StillColouriser:
 def in_a_line(error: BaseException) -> str:
     """What an error of another's code says, as one line: the last, where TorchScript tells the cause."""
     told = str(error).strip() or type(error).__name__
+    if isinstance(error, SystemExit):
+        told = f"it ended itself, status {error.code or 0}"
     return told.splitlines()[-1].strip()
 
 

@@ -84,7 +84,13 @@ def known_guess(vault: Vault, reel: IngestedReel, sha256: str, beside: Mapping[s
 
 
 def _guess(row: Mapping[str, Any]) -> Guess:
-    return Guess(**{**row, "maker": Maker(**row["maker"])})
+    """Raises ValueError, KeyError, TypeError for what is none."""
+    maker = Maker(**row["maker"])
+    guess = Guess(**{**row, "maker": maker})
+    texts: list[Any] = [guess.still, guess.sha256, maker.name, maker.kind, maker.sha256]
+    if not (all(isinstance(text, str) for text in texts) and type(guess.frame) is int):
+        raise ValueError("a value of another kind")
+    return guess
 
 
 def _key(reel: IngestedReel, sha256: str) -> str:

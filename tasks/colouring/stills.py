@@ -5,9 +5,7 @@ identifier or its file's name without suffix, `<frame>` a frame's number in the 
 """
 
 import hashlib
-import os
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 from models.colour.automatic import Maker
 from models.colour.lab import lab_of_rgb
 from models.colour.references import colours, fit
+from models.names import plain_name
 from models.restorer import luma
 from storage.errors import SourceError
 from storage.filesystem import reading
@@ -31,7 +30,6 @@ from tasks.ingest import IngestedReel
 
 Float = NDArray[np.float32]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NUMBERED = re.compile(r"(?:(?P<reel>.+)_)?(?P<frame>[0-9]{1,9})", re.ASCII)
 
 
@@ -154,14 +152,6 @@ def still_name(reel: Reel, frame: int, stem: str = "") -> str:
 def plain_stem(name: str) -> str:
     """A film's name without suffix, as its stills are named by it."""
     return PurePosixPath(plain_name(name)).stem
-
-
-def plain_name(name: str) -> str:
-    """A file's name as it is compared and told: of composed letters (NFC; some file systems give them
-    apart), and U+FFFD for what no record or line could hold: bytes that are no UTF-8, line breaks.
-    """
-    told = os.fsencode(name).decode("utf-8", "replace")
-    return _CONTROL.sub("\ufffd", unicodedata.normalize("NFC", told))
 
 
 def _find(folder: Path, reel: Reel) -> _Found:
