@@ -84,7 +84,7 @@ def known_loan(vault: Vault, reel: IngestedReel, job: LoanJob) -> tuple[LentStil
 
 
 def loan_key(reel: IngestedReel, job: LoanJob) -> str:
-    """What is found for the shot is named by: everything that can change it."""
+    """What the shot borrows is put on record under it: named by everything that can change that."""
     return f"{reel.key}/loans/{digest_of(_recipe(reel, job))}"
 
 
