@@ -352,6 +352,19 @@ def test_grey_stills_of_an_earlier_delivery_are_coloured(
     assert {each.guessed_by for each in _written(reel, folder, warm).stills} == {warm.maker.title()}
 
 
+def test_one_stroke_of_a_person_is_not_painted_over(
+    reel: tuple[Vault, IngestedReel], tmp_path: Path, warm: StillColouriser
+) -> None:
+    folder = tmp_path / "stills"
+    still = _written(reel, folder).stills[0]
+    image = np.repeat(grey_still(*reel, still.frame)[..., None], 3, axis=2)
+    image[8:12, 8:12, 0] //= 2
+    write_still(folder / still.still, image)
+    begun = (folder / still.still).read_bytes()
+    assert _written(reel, folder, warm).stills[0].guessed_by == ""
+    assert (folder / still.still).read_bytes() == begun
+
+
 def test_a_still_that_the_model_cannot_colour_is_left_grey(
     reel: tuple[Vault, IngestedReel], tmp_path: Path
 ) -> None:

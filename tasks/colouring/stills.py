@@ -30,6 +30,8 @@ from tasks.ingest import IngestedReel
 
 Float = NDArray[np.float32]
 
+# What a program that saves a grey picture anew may make its red, green and blue differ by.
+_ROUNDED = 1.5 / 255
 _NUMBERED = re.compile(r"(?:(?P<reel>.+)_)?(?P<frame>[0-9]{1,9})", re.ASCII)
 
 
@@ -184,8 +186,9 @@ def shows(path: Path, reel: Reel, frame_HW: Float) -> bool:
 
 
 def unpainted(path: Path, reel: Reel) -> bool:
-    """Whether a still of the reel has no colour yet. Raises SourceError."""
-    return colours(still_ab(_read(path, reel))) == "grey"
+    """Whether every pixel of a still of the reel is grey: the first stroke is a person's. Raises
+    SourceError."""
+    return float(np.ptp(_read(path, reel), axis=2).max()) <= _ROUNDED
 
 
 def _read(path: Path, reel: Reel) -> Float:
