@@ -104,15 +104,6 @@ def read_painting(data: bytes, name: str) -> NDArray[np.float32]:
     return rgb_HW3
 
 
-def holds(path: Path, still: NDArray[Any]) -> bool:
-    """Whether a file is the picture that `write_still` wrote, sample for sample. Raises SourceError."""
-    with reading(path.name):
-        found: Any = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_UNCHANGED)
-    if found is None or found.dtype != still.dtype:
-        return False
-    return np.array_equal(found if still.ndim == 2 else found[..., ::-1], still)
-
-
 def write_still(path: Path, still: NDArray[Any]) -> None:
     """Writes a picture, grey (H, W) or RGB (H, W, 3) of 8 or 16 bit, as PNG. Raises VaultError."""
     write_atomically(path, encoded_still(still))

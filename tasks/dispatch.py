@@ -110,7 +110,7 @@ def see_through(
                 other = instead(job, output, str(error))
                 if other is None:
                     raise
-                _give_up(vault, output.key, str(error))
+                give_up(vault, output.key, str(error))
                 send(n, *other)
             else:
                 outputs[n] = output
@@ -180,7 +180,8 @@ def _failure_key(key: str) -> str:
     return f"{reel}/failures/{digest}.json"
 
 
-def _give_up(vault: Vault, key: str, reason: str) -> None:
+def give_up(vault: Vault, key: str, reason: str) -> None:
+    """Puts on record that the output that is to stand under this key cannot be had. Raises VaultError."""
     vault.write(_failure_key(key), json.dumps({"reason": reason}).encode())
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from storage.tables import from_parquet
 from storage.vault import Vault
 from tasks.colouring.blanks import StillsToPaint, write_stills
 from tasks.colouring.choice import ChoosingWorker
+from tasks.colouring.guesses import guesses_beside
 from tasks.colouring.outcome import read_colour_outcome
 from tasks.colouring.restored import restored_reel
 from tasks.colouring.stills import Still, take_stills
@@ -48,6 +50,9 @@ import numpy as np
 
 def guess(luma):
     return np.concatenate([luma * {SCALES[0]} + {OFFSETS[0]}, luma * {SCALES[1]} + {OFFSETS[1]}], axis=1)
+
+def ended(luma):
+    raise SystemExit(3)
 
 NOT_CALLABLE = 3
 """
@@ -106,6 +111,15 @@ def test_a_model_is_brought_in_any_of_three_ways(
     assert model.maker == Maker(name if kind == "function" else file.name, kind, sha256)
 
 
+@pytest.mark.parametrize("way", [_torchscript, _onnx], ids=["TorchScript", "ONNX"])
+def test_a_models_name_on_record_is_text_of_one_line(
+    way: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, file = way(tmp_path, monkeypatch)
+    renamed = file.rename(tmp_path / (os.fsdecode(b"caf\xe9\n") + file.name))
+    assert load_still_colouriser(str(renamed)).maker.name == f"caf\ufffd\ufffd{file.name}"
+
+
 def _model(run: Callable[[Float], Any], size: tuple[int, int] | None = None) -> StillColouriser:
     return StillColouriser(Maker("mine.pt", "TorchScript", "0" * 64), run, size)
 
@@ -155,7 +169,9 @@ BAD = {
     "nothing": (lambda luma: None, "gave no array; floats of"),
     "no numbers": (lambda luma: np.where(luma < 0.5, np.nan, _like(luma, 2, 9)), "gave no number for 50.0%"),
     "RGB to 255": (lambda luma: _like(luma, 3, 255), "gave RGB from 255 to 255; 0 to 1 is wanted"),
-    "a and b too far": (lambda luma: _like(luma, 2, -300), "gave a and b from -300 to -300; Lab's"),
+    "RGB from -1": (lambda luma: np.repeat(luma * 2 - 1, 3, 1), "gave RGB from -1 to 1; 0 to 1 is wanted"),
+    "a and b too far": (lambda luma: _like(luma, 2, -161), "gave a and b from -161 to -161; Lab's"),
+    "a and b of 8 bit": (lambda luma: np.repeat(luma * 255, 2, 1), "gave a and b from 0 to 255; Lab's"),
     "its own trouble": (lambda luma: {}["weights"], "failed on a still of 96x64: 'weights'"),
 }
 
@@ -169,7 +185,7 @@ def test_what_is_no_colour_is_told_in_a_line_that_names_the_model(run: Any, told
 
 def test_a_little_out_of_range_is_clipped() -> None:
     luma_HW = np.full((64, 64), 0.5, np.float32)
-    assert _model(lambda luma: _like(luma, 2, 140)).ab_of(luma_HW).max() == 128
+    assert _model(lambda luma: _like(luma, 2, 159)).ab_of(luma_HW).max() == 128
     white = _model(lambda luma: _like(luma, 3, 1.2)).ab_of(luma_HW)
     assert np.abs(white - lab_of_rgb(np.ones((3, 1, 1), np.float32))[1:]).max() < 1e-3
 
@@ -181,6 +197,11 @@ UNUSABLE = {
     "no module": ("no_such_module:guess", r"cannot be imported \(No module named 'no_such_module'\)"),
     "no such function": ("my_colours:other", "cannot be imported"),
     "no function": ("my_colours:NOT_CALLABLE", "is no function"),
+    "a module that ends the run": (
+        "ends:guess",
+        r"ends:guess: cannot be imported \(it ended itself, status 0\)",
+    ),
+    "a function that ends the run": ("my_colours:ended", r"on a still of 256x256: it ended itself, status 3"),
     "a function of another kind": ("json:loads", r"json:loads: failed on a still of 256x256"),
     "ONNX without onnxruntime": ("model.onnx", r"need onnxruntime; run `pip install 'answerprint\[onnx\]'`"),
 }
@@ -191,6 +212,7 @@ def test_a_model_that_cannot_be_used_is_refused_at_the_door(
     name: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _function(tmp_path, monkeypatch)
+    (tmp_path / "ends.py").write_text("import sys\nsys.exit()\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     torch.save(_Network().state_dict(), "weights.pt")
@@ -203,7 +225,27 @@ def test_a_model_that_cannot_be_used_is_refused_at_the_door(
     assert line.startswith(f"answerprint: --by {name}: ")
 
 
-def test_an_onnx_model_is_asked_as_the_others_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_model_prints_is_not_on_stdout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There `--json` stands."""
+    _function(tmp_path, monkeypatch)
+    talks = "import my_colours\nprint('imported')\n\ndef guess(luma):\n    print('guessing')\n"
+    (tmp_path / "talks.py").write_text(f"{talks}    return my_colours.guess(luma)\n")
+    monkeypatch.delitem(sys.modules, "talks", raising=False)
+    load_still_colouriser("talks:guess")
+    assert capsys.readouterr() == ("", "imported\nguessing\n")
+
+
+@pytest.mark.parametrize(
+    ("sides", "size"), [((64, 128), (64, 128)), ((0, 0), None), ((-1, 128), None), (("H", "W"), None)]
+)
+def test_an_onnx_model_is_asked_as_the_others_are(
+    sides: tuple[int | str, int | str],
+    size: tuple[int, int] | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """With a stand-in for onnxruntime; the real one is asked where it is installed."""
 
     class Session:
@@ -211,7 +253,7 @@ def test_an_onnx_model_is_asked_as_the_others_are(tmp_path: Path, monkeypatch: p
             assert (data, providers) == (b"a model", ["CPUExecutionProvider"])
 
         def get_inputs(self) -> list[SimpleNamespace]:
-            return [SimpleNamespace(name="luma", shape=["batch", 1, 64, 128])]
+            return [SimpleNamespace(name="luma", shape=["batch", 1, *sides])]
 
         def run(self, outputs: None, given: dict[str, Float]) -> list[Float]:
             return [_like(given["luma"], 2, 9)]
@@ -219,7 +261,7 @@ def test_an_onnx_model_is_asked_as_the_others_are(tmp_path: Path, monkeypatch: p
     monkeypatch.setitem(sys.modules, "onnxruntime", SimpleNamespace(InferenceSession=Session))
     (tmp_path / "model.onnx").write_bytes(b"a model")
     model = load_still_colouriser(str(tmp_path / "model.onnx"))
-    assert model.size_hw == (64, 128)
+    assert model.size_hw == size
     assert np.allclose(model.ab_of(np.full((60, 80), 0.5, np.float32)), 9)
 
 
@@ -300,6 +342,29 @@ def test_what_a_person_painted_stays_and_what_nobody_did_is_made_anew(
     assert makers == {first: None, second: None} | dict.fromkeys(others, cold.maker)
 
 
+def test_grey_stills_of_an_earlier_delivery_are_coloured(
+    reel: tuple[Vault, IngestedReel], tmp_path: Path, warm: StillColouriser
+) -> None:
+    """The film was restored otherwise since, and what was written then is not what would be written now."""
+    folder = tmp_path / "stills"
+    for still in _written(reel, folder).stills:
+        write_still(folder / still.still, np.maximum(grey_still(*reel, still.frame), 1) - 1)
+    assert {each.guessed_by for each in _written(reel, folder, warm).stills} == {warm.maker.title()}
+
+
+def test_one_stroke_of_a_person_is_not_painted_over(
+    reel: tuple[Vault, IngestedReel], tmp_path: Path, warm: StillColouriser
+) -> None:
+    folder = tmp_path / "stills"
+    still = _written(reel, folder).stills[0]
+    image = np.repeat(grey_still(*reel, still.frame)[..., None], 3, axis=2)
+    image[8:12, 8:12, 0] //= 2
+    write_still(folder / still.still, image)
+    begun = (folder / still.still).read_bytes()
+    assert _written(reel, folder, warm).stills[0].guessed_by == ""
+    assert (folder / still.still).read_bytes() == begun
+
+
 def test_a_still_that_the_model_cannot_colour_is_left_grey(
     reel: tuple[Vault, IngestedReel], tmp_path: Path
 ) -> None:
@@ -331,6 +396,43 @@ def test_a_guess_is_known_without_its_record_and_a_broken_record_is_told(
     (folder / "reel_automatic.json").write_text('{"stills": [{"frame": 3}]}')
     with pytest.raises(SourceError, match=r"\Areel_automatic\.json: broken .* which stills a model coloured"):
         take_stills(*reel, restored_reel(*reel), str(folder))
+
+
+MAKER = {"name": "warm.pt", "kind": "TorchScript", "sha256": "1" * 64}
+ROW = {"still": "reel_3.png", "frame": 3, "sha256": "0" * 64, "maker": MAKER}
+NO_GUESSES: dict[str, dict[str, Any]] = {
+    "still": {"still": 3},
+    "frame": {"frame": "3"},
+    "sha256": {"sha256": 0},
+    "model": {"maker": "warm.pt"},
+    "model's name": {"maker": MAKER | {"name": None}},
+    "model's kind": {"maker": MAKER | {"kind": 1}},
+    "model's sha256": {"maker": MAKER | {"sha256": 1}},
+}
+
+
+@pytest.mark.parametrize("change", NO_GUESSES.values(), ids=NO_GUESSES)
+def test_a_record_of_something_else_is_told_as_broken(change: dict[str, Any], tmp_path: Path) -> None:
+    record = tmp_path / "reel_automatic.json"
+    record.write_text(json.dumps({"stills": [ROW]}))
+    assert set(guesses_beside([record])) == {ROW["sha256"]}
+    record.write_text(json.dumps({"stills": [ROW | change]}))
+    with pytest.raises(SourceError, match=r"\Areel_automatic\.json: broken "):
+        guesses_beside([record])
+
+
+def test_a_guess_is_known_under_another_name_of_its_reel(
+    reel: tuple[Vault, IngestedReel], tmp_path: Path, warm: StillColouriser
+) -> None:
+    """In another vault, by whatever record lies in the folder; a broken one of another reel costs none."""
+    folder = tmp_path / "stills"
+    stills = [still.still for still in _written(reel, folder, warm).stills]
+    (folder / "a_film_automatic.json").write_text("broken")
+    for still in stills:
+        (folder / still).rename(folder / still.replace("reel", "scan"))
+    taken = _taken(two_shots(tmp_path / "other", "scan"), folder)
+    assert len(taken) == len(stills)
+    assert {still.guessed_by for still in taken.values()} == {warm.maker}
 
 
 def test_where_a_person_painted_a_copy_the_guess_beside_it_is_not_used(

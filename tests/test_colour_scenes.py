@@ -110,3 +110,31 @@ def test_a_shot_whose_scene_could_not_be_found_out_is_left_grey_and_told(
     planned = plan_colour(vault, reel, film, stills, loans, request)
     assert [job.origin for job, _ in planned] == ["stills", "none", "none", "none"]
     assert [output.failure for _, output in planned] == [None, *["given up after 3 tries"] * 3]
+    pool = _CountingPool()
+    assert find_loans(vault, reel, film, stills, request, pool, quietly) == loans
+    assert pool.given == 0
+    retried = find_loans(vault, reel, film, stills, replace(request, retry_failed=True), pool, quietly)
+    assert (pool.given, _frames(retried)) == (3, {1: set(), 2: {2, 6}, 3: set()})
+    assert find_loans(vault, reel, film, stills, request, pool, quietly) == retried
+    assert pool.given == 3
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [b'{"likeness": [0.9', b"\xff", b"[]", b'{"likeness": [0.9]}', b'{"likeness": ["a", "b", "c"]}', b"{}"],
+)
+def test_a_record_that_is_damaged_is_made_anew(
+    damaged: bytes, scene: Scene, asked: tuple[tuple[Still, ...], ColourRequest]
+) -> None:
+    vault, reel, film = scene
+    stills, request = asked
+    found = find_loans(vault, reel, film, stills, request, _CountingPool(), quietly)
+    records = [vault.path(key) for key in vault.files(f"{reel.key}/loans")]
+    whole = {path: path.read_bytes() for path in records}
+    for path in records:
+        path.write_bytes(damaged)
+    pool = _CountingPool()
+    assert find_loans(vault, reel, film, stills, request, pool, quietly) == found
+    assert pool.given == 2
+    for path in records:
+        path.write_bytes(whole[path])

@@ -4,7 +4,9 @@ Shape suffixes: H rows, W columns of the still; h, w of what the model is given;
 the batch; 2 is (a, b) of CIE L*a*b* under D65, in its own units.
 """
 
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,9 +25,10 @@ Kind = Literal["function", "ONNX", "TorchScript"]
 _WORK_PX = 640
 # Networks halve the picture up to five times.
 _MULTIPLE = 32
-# Lab's a and b as 8 bit hold them. A little beyond is clipped; twice as far is in other units, like 0 to 255.
-_MOST_AB = 128
-_BEYOND = 2
+# Lab's a and b as 8 bit hold them. A little beyond is clipped; farther is in other units, like 0 to 255.
+_MOST_AB, _REFUSED_AB = 128, 160
+# How far beyond 0 and 1 RGB is clipped; farther it is in other units: -1 to 1, 0 to 255.
+_BEYOND_RGB = 0.25
 
 
 class StillModelError(Exception):
@@ -67,8 +70,9 @@ class StillColouriser:
         height, width = self.size_hw or _work_size(luma_HW.shape)
         luma_hw = np.clip(_resized(luma_HW, height, width), 0, 1)
         try:
-            made: NDArray[Any] = np.asarray(self.run(luma_hw[None, None].copy()))
-        except Exception as error:  # whatever another's code raises
+            with redirect_stdout(sys.stderr):  # stdout is for what the command tells
+                made: NDArray[Any] = np.asarray(self.run(luma_hw[None, None].copy()))
+        except (Exception, SystemExit) as error:  # whatever another's code raises
             raise self._error(f"failed on a still of {width}x{height}: {in_a_line(error)}") from error
         ab_2hw = self._ab(made, height, width)
         if height < luma_HW.shape[0] and width < luma_HW.shape[1]:
@@ -91,11 +95,11 @@ class StillColouriser:
             raise self._error(f"gave no number for {np.mean(~np.isfinite(picture_Chw)):.1%} of its values")
         low, high = float(picture_Chw.min()), float(picture_Chw.max())
         if len(picture_Chw) == 3:
-            if low < 1 - _BEYOND or high > _BEYOND:
+            if low < -_BEYOND_RGB or high > 1 + _BEYOND_RGB:
                 raise self._error(f"gave RGB from {low:.4g} to {high:.4g}; 0 to 1 is wanted")
             ab_2hw: Float = lab_of_rgb(np.clip(picture_Chw, 0, 1))[1:]
             return ab_2hw
-        if max(-low, high) > _BEYOND * _MOST_AB:
+        if max(-low, high) > _REFUSED_AB:
             raise self._error(f"gave a and b from {low:.4g} to {high:.4g}; Lab's, -128 to 128, are wanted")
         clipped_2hw: Float = np.clip(picture_Chw, -_MOST_AB, _MOST_AB)
         return clipped_2hw
@@ -107,6 +111,8 @@ class StillColouriser:
 def in_a_line(error: BaseException) -> str:
     """What an error of another's code says, as one line: the last, where TorchScript tells the cause."""
     told = str(error).strip() or type(error).__name__
+    if isinstance(error, SystemExit):
+        told = f"it ended itself, status {error.code or 0}"
     return told.splitlines()[-1].strip()
 
 

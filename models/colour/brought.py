@@ -11,10 +11,12 @@ import pkgutil
 import re
 import sys
 import warnings
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from models.colour.automatic import Float, Maker, StillColouriser, StillModelError, in_a_line
+from models.names import plain_name
 
 _FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _ONNX, _TORCHSCRIPT = (".onnx",), (".pt", ".pth", ".ts", ".torchscript")
@@ -43,8 +45,9 @@ def load_still_colouriser(name: str) -> StillColouriser:
 
 def _function(name: str) -> StillColouriser:
     try:
-        found = pkgutil.resolve_name(name)
-    except Exception as error:  # importing runs the module
+        with redirect_stdout(sys.stderr):
+            found = pkgutil.resolve_name(name)
+    except (Exception, SystemExit) as error:  # importing runs the module
         told = f"{name}: cannot be imported ({in_a_line(error)})"
         raise StillModelError(f"{told}; is its folder on PYTHONPATH?") from error
     if not callable(found):
@@ -73,7 +76,7 @@ def _torchscript(path: Path) -> StillColouriser:
         with torch.inference_mode():
             return network(torch.from_numpy(luma_11hw)).numpy()
 
-    return StillColouriser(Maker(path.name, "TorchScript", _sha256(data)), run)
+    return StillColouriser(Maker(plain_name(path.name), "TorchScript", _sha256(data)), run)
 
 
 def _onnx(path: Path) -> StillColouriser:
@@ -96,9 +99,9 @@ def _onnx(path: Path) -> StillColouriser:
     def run(luma_11hw: Float) -> Any:
         return session.run(None, {inputs[0].name: luma_11hw})[0]
 
-    height, width = inputs[0].shape[2:]
-    fixed = (height, width) if isinstance(height, int) and isinstance(width, int) else None
-    return StillColouriser(Maker(path.name, "ONNX", _sha256(data)), run, fixed)
+    height, width = inputs[0].shape[2:]  # what is not fixed has a name, None, 0 or -1
+    fixed = (height, width) if all(isinstance(side, int) and side > 0 for side in (height, width)) else None
+    return StillColouriser(Maker(plain_name(path.name), "ONNX", _sha256(data)), run, fixed)
 
 
 def _read(path: Path) -> bytes:

@@ -16,13 +16,13 @@ from models.colour.choice import Worth
 from storage.coloured import shown_grey
 from storage.errors import SourceError, StorageError
 from storage.filesystem import absolute, is_local, name_of, write_atomically
-from storage.painting import holds, write_still
+from storage.painting import write_still
 from storage.reel import Reel
 from storage.vault import Vault
 from tasks.colouring.automatic import colour_still, guess_at
 from tasks.colouring.choice import ChoiceJob
 from tasks.colouring.restored import RestoredReel, RestoredShot, lightness, restored_reel
-from tasks.colouring.stills import plain_stem, shows, still_name
+from tasks.colouring.stills import plain_stem, shows, still_name, unpainted
 from tasks.dispatch import Count
 from tasks.ingest import IngestedReel, ingest
 from tasks.pool import JobFailed, Pool
@@ -173,14 +173,13 @@ def _written(
     for still in chosen:
         path = folder / still.still
         picture = restored.shot_of(still.frame).picture(vault, reel.reel, still.frame)
-        grey = shown_grey(picture, reel.reel.video)
         if not path.exists():
-            write_still(path, grey)
+            write_still(path, shown_grey(picture, reel.reel.video))
         elif why := _in_the_way(path, reel.reel, still.frame, lightness(picture, reel.reel)):
             errors.append(why)
             continue
         guess = guess_at(vault, reel, path)
-        if model and (guess.maker != model.maker if guess else holds(path, grey)):
+        if model and (guess.maker != model.maker if guess else unpainted(path, reel.reel)):
             try:
                 guess = colour_still(vault, reel, still.frame, picture, path, model)
             except StillModelError as error:

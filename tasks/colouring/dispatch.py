@@ -10,10 +10,10 @@ from storage.vault import Vault
 from tasks.colouring.colour import ColourJob, Origin, colour_key
 from tasks.colouring.request import ColourRequest
 from tasks.colouring.restored import RestoredReel, RestoredShot
-from tasks.colouring.scenes import LentStill, known_loan, loan_job
+from tasks.colouring.scenes import LentStill, known_loan, loan_job, loan_key
 from tasks.colouring.stills import Still
 from tasks.deliver import ShotOutput
-from tasks.dispatch import see_through, why_given_up
+from tasks.dispatch import give_up, see_through, why_given_up
 from tasks.ingest import IngestedReel
 from tasks.ledger import Ledger
 from tasks.pool import JobFailed, Pool
@@ -43,31 +43,37 @@ def find_loans(
 ) -> dict[int, Loan]:
     """By the number of the shot, from 0; what is known from before is not looked for again.
 
+    What was given up is not either, until `retry_failed`.
+
     progress: told how many shots are done. Raises StorageError, PoolError.
     """
     loans: dict[int, Loan] = {}
-    running: dict[int, Future[Any]] = {}
+    running: dict[int, tuple[str, Future[Any]]] = {}
     if not request.share:
         return loans
     try:
         for n, shot in enumerate(restored.shots):
             if _colour_of(shot, stills)[0] == "none":
                 job = loan_job(request.vault, reel.reel.reel_id, restored, n, stills)
-                known = known_loan(vault, reel, job)
-                if known is None:
+                key, known = loan_key(reel, job), known_loan(vault, reel, job)
+                gave_up = None if request.retry_failed else why_given_up(vault, key)
+                if known is not None:
+                    loans[n] = Loan(known)
+                elif gave_up is not None:
+                    loans[n] = Loan(failure=gave_up)
+                else:
                     deadline_s = _DEADLINE_S + _DEADLINE_S_A_MEGAPIXEL * job.frames * reel.megapixels
                     # All of one cost, so that neighbours, which look at the same stills, go together.
-                    running[n] = pool.submit(job, reel.megapixels, deadline_s)
-                else:
-                    loans[n] = Loan(known)
-        for n, future in running.items():
+                    running[n] = key, pool.submit(job, reel.megapixels, deadline_s)
+        for n, (key, future) in running.items():
             try:
                 loans[n] = Loan(future.result())
             except JobFailed as error:
+                give_up(vault, key, str(error))
                 loans[n] = Loan(failure=str(error))
             progress(n + 1)
     finally:
-        pool.cancel(running.values())
+        pool.cancel([future for _, future in running.values()])
     return loans
 
 

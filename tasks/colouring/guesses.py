@@ -6,6 +6,7 @@ A guess is put on record before its image is written: in the vault, and in a fil
 
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,15 @@ def guesses_beside(records: Iterable[Path]) -> dict[str, Guess]:
     return known
 
 
+def guesses_of_others(records: Iterable[Path]) -> dict[str, Guess]:
+    """As `guesses_beside`, in the files of other reels: a broken one tells nothing and costs nothing."""
+    known: dict[str, Guess] = {}
+    for path in records:
+        with suppress(SourceError):
+            known |= guesses_beside([path])
+    return known
+
+
 def known_guess(vault: Vault, reel: IngestedReel, sha256: str, beside: Mapping[str, Guess]) -> Guess | None:
     """The guess that an image of this digest is; None for a person's work. Raises VaultError."""
     key = _key(reel, sha256)
@@ -74,7 +84,13 @@ def known_guess(vault: Vault, reel: IngestedReel, sha256: str, beside: Mapping[s
 
 
 def _guess(row: Mapping[str, Any]) -> Guess:
-    return Guess(**{**row, "maker": Maker(**row["maker"])})
+    """Raises ValueError, KeyError, TypeError for what is none."""
+    maker = Maker(**row["maker"])
+    guess = Guess(**{**row, "maker": maker})
+    texts: list[Any] = [guess.still, guess.sha256, maker.name, maker.kind, maker.sha256]
+    if not (all(isinstance(text, str) for text in texts) and type(guess.frame) is int):
+        raise ValueError("a value of another kind")
+    return guess
 
 
 def _key(reel: IngestedReel, sha256: str) -> str:

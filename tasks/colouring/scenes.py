@@ -70,11 +70,22 @@ def loan_job(
 
 
 def known_loan(vault: Vault, reel: IngestedReel, job: LoanJob) -> tuple[LentStill, ...] | None:
-    """What the shot borrows, where it was looked through before, or no still is near. Raises VaultError."""
+    """What the shot borrows, where it was looked through before, or no still is near. Raises VaultError.
+
+    A record that is damaged counts for none: looking again is cheap, and writes it anew.
+    """
     if not job.lenders:
         return ()
-    key = _key(reel, job)
-    return _chosen(job, json.loads(vault.read(key))["likeness"]) if vault.exists(key) else None
+    record = _record(reel, job)
+    try:
+        return _chosen(job, json.loads(vault.read(record))["likeness"]) if vault.exists(record) else None
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def loan_key(reel: IngestedReel, job: LoanJob) -> str:
+    """What the shot borrows is put on record under it: named by everything that can change that."""
+    return f"{reel.key}/loans/{digest_of(_recipe(reel, job))}"
 
 
 class Lender:
@@ -98,7 +109,7 @@ class Lender:
             for still_hw in [self._look(vault, reel, lent)]
         ]
         record = {"recipe": _recipe(reel, job), "likeness": likeness}
-        vault.write(_key(reel, job), json.dumps(record, indent=2, default=str).encode())
+        vault.write(_record(reel, job), json.dumps(record, indent=2, default=str).encode())
         return _chosen(job, likeness)
 
     def _look(self, vault: Vault, reel: IngestedReel, lent: LentStill) -> Byte:
@@ -120,8 +131,8 @@ def _look(vault: Vault, reel: IngestedReel, shot: RestoredShot, frame: int) -> B
     return look(lightness(shot.picture(vault, reel.reel, frame), reel.reel))
 
 
-def _key(reel: IngestedReel, job: LoanJob) -> str:
-    return f"{reel.key}/loans/{digest_of(_recipe(reel, job))}.json"
+def _record(reel: IngestedReel, job: LoanJob) -> str:
+    return f"{loan_key(reel, job)}.json"
 
 
 def _recipe(reel: IngestedReel, job: LoanJob) -> dict[str, Any]:

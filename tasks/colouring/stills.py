@@ -5,9 +5,7 @@ identifier or its file's name without suffix, `<frame>` a frame's number in the 
 """
 
 import hashlib
-import os
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,19 +17,21 @@ from numpy.typing import NDArray
 from models.colour.automatic import Maker
 from models.colour.lab import lab_of_rgb
 from models.colour.references import colours, fit
+from models.names import plain_name
 from models.restorer import luma
 from storage.errors import SourceError
 from storage.filesystem import reading
 from storage.painting import SUFFIXES, read_painting, read_still
 from storage.reel import Reel
 from storage.vault import Vault
-from tasks.colouring.guesses import RECORD, Guess, guesses_beside, known_guess
+from tasks.colouring.guesses import RECORD, Guess, guesses_beside, guesses_of_others, known_guess
 from tasks.colouring.restored import RestoredReel, lightness
 from tasks.ingest import IngestedReel
 
 Float = NDArray[np.float32]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# What a program that saves a grey picture anew may make its red, green and blue differ by.
+_ROUNDED = 1.5 / 255
 _NUMBERED = re.compile(r"(?:(?P<reel>.+)_)?(?P<frame>[0-9]{1,9})", re.ASCII)
 
 
@@ -76,6 +76,8 @@ class _Found:
     """By the reel's frame."""
     records: list[Path]
     """What models coloured for the reel."""
+    records_of_others: list[Path]
+    """The same for what has other names: this reel, where it was called otherwise, may be among them."""
     others: int
     unnamed: tuple[str, ...]
 
@@ -100,7 +102,7 @@ def take_stills(vault: Vault, reel: IngestedReel, restored: RestoredReel, folder
     Raises SourceError where the folder cannot be read, VaultError.
     """
     found = _find(Path(folder), reel.reel)
-    guesses = guesses_beside(found.records)
+    guesses = guesses_of_others(found.records_of_others) | guesses_beside(found.records)
     fit: list[Still] = []
     refused: list[str] = []
     unpainted = 0
@@ -154,14 +156,6 @@ def plain_stem(name: str) -> str:
     return PurePosixPath(plain_name(name)).stem
 
 
-def plain_name(name: str) -> str:
-    """A file's name as it is compared and told: of composed letters (NFC; some file systems give them
-    apart), and U+FFFD for what no record or line could hold: bytes that are no UTF-8, line breaks.
-    """
-    told = os.fsencode(name).decode("utf-8", "replace")
-    return _CONTROL.sub("\ufffd", unicodedata.normalize("NFC", told))
-
-
 def _find(folder: Path, reel: Reel) -> _Found:
     found: dict[int, list[Path]] = defaultdict(list)
     unnamed: list[str] = []
@@ -171,7 +165,9 @@ def _find(folder: Path, reel: Reel) -> _Found:
     with reading(str(folder)):
         files = [path for path in folder.rglob("*") if path.is_file()]
     images = [path for path in files if path.suffix.lower() in SUFFIXES]
-    records = [path for path in files if _of_record(path) in ours]
+    records = sorted(path for path in files if plain_name(path.name).endswith(RECORD))
+    own = [path for path in records if plain_name(path.name).removesuffix(RECORD) in ours]
+    of_others = [path for path in records if path not in own]
     for path in sorted(images):
         name = plain_name(path.name)
         match = _NUMBERED.fullmatch(plain_stem(name))
@@ -181,20 +177,24 @@ def _find(folder: Path, reel: Reel) -> _Found:
             others += 1
         else:
             found[int(match["frame"])].append(path)
-    return _Found(found, sorted(records), others, tuple(unnamed))
-
-
-def _of_record(path: Path) -> str:
-    """What the reel is called whose record this may be."""
-    name = plain_name(path.name)
-    return name.removesuffix(RECORD) if name.endswith(RECORD) else ""
+    return _Found(found, own, of_others, others, tuple(unnamed))
 
 
 def shows(path: Path, reel: Reel, frame_HW: Float) -> bool:
     """Whether an image, painted or not, shows the frame, in place or moved. Raises SourceError."""
+    return fit(luma(np.moveaxis(_read(path, reel), -1, 0), "rgb"), frame_HW).verdict != "other"
+
+
+def unpainted(path: Path, reel: Reel) -> bool:
+    """Whether every pixel of a still of the reel is grey: the first stroke is a person's. Raises
+    SourceError."""
+    return float(np.ptp(_read(path, reel), axis=2).max()) <= _ROUNDED
+
+
+def _read(path: Path, reel: Reel) -> Float:
+    """rgb_HW3 in [0, 1] of an image of the reel's size. Raises SourceError."""
     name, video = plain_name(path.name), reel.video
-    rgb_HW3 = read_painting(read_still(path, name, video.width, video.height), name)
-    return fit(luma(np.moveaxis(rgb_HW3, -1, 0), "rgb"), frame_HW).verdict != "other"
+    return read_painting(read_still(path, name, video.width, video.height), name)
 
 
 def _painting(
