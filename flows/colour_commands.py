@@ -37,7 +37,8 @@ def add_commands(command: Command) -> None:
         "--colouriser",
         default="default",
         metavar="NAME",
-        help="what carries the colour: a name, or a bundle of redye's weights",
+        help="what carries the colour: propagate, copied, by-luma, a bundle of redye's weights, or "
+        "models:/answerprint-colour@champion",
     )
     sub.add_argument("--no-sharing", action="store_true", help="shots without a still of their own stay grey")
     sub.add_argument("--retry-failed", action="store_true", help="try again what earlier runs gave up")

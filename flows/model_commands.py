@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flows.commands import DELIVERED, Command, at_least_one
 
 if TYPE_CHECKING:
+    from tasks.evaluation.request import EvaluationRequest
     from tasks.learning.registry import Version
     from tasks.learning.request import TrainingRequest
 
@@ -99,9 +100,18 @@ def add_commands(command: Command) -> None:
 
 
 def _evaluation_options(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("--recipes", nargs="+", metavar="RECIPE", default=["light", "medium", "heavy"])
+    sub.add_argument(
+        "--recipes", nargs="+", metavar="RECIPE", default=[], help="light, medium and heavy if left out"
+    )
     sub.add_argument("--clips", type=at_least_one, default=24, help="of each recipe, clean, and look-alikes")
     sub.add_argument("--reels", nargs="+", metavar="REEL", default=[], help="real film to look at, too")
+
+
+def _judged(options: argparse.Namespace) -> "EvaluationRequest":
+    from tasks.evaluation.request import EvaluationRequest
+
+    recipes = tuple(options.recipes) or EvaluationRequest.recipes
+    return EvaluationRequest(options.corpus, recipes, clips=options.clips, reels=tuple(options.reels))
 
 
 def _seconds(text: str) -> float:
@@ -118,7 +128,6 @@ def _seconds(text: str) -> float:
 def _retrain(options: argparse.Namespace) -> int:
     from flows.terminal import at_work
     from tasks.evaluation.gate import gate_rules
-    from tasks.evaluation.request import EvaluationRequest
     from tasks.learning.registry import Registry
     from tasks.learning.request import TrainingRequest
     from tasks.learning.retrain import RetrainRequest
@@ -141,9 +150,7 @@ def _retrain(options: argparse.Namespace) -> int:
     )
     if training.colours:
         return _retrain_colour(options, training)
-    judged = EvaluationRequest(
-        options.corpus, tuple(options.recipes), clips=options.clips, reels=tuple(options.reels)
-    )
+    judged = _judged(options)
     try:
         budget = HarmBudget(*options.harm) if options.harm else HarmBudget()
     except ValueError as error:
@@ -182,7 +189,11 @@ def _retrain_colour(options: argparse.Namespace, training: "TrainingRequest") ->
     from tasks.learning.retrain_colour import ColourRetrainRequest
     from tasks.request import RequestError
 
-    for option, given in (("--harm", options.harm), ("--reels", options.reels)):
+    for option, given in (
+        ("--harm", options.harm),
+        ("--recipes", options.recipes),
+        ("--reels", options.reels),
+    ):
         if given:
             raise RequestError(f"{option}: is for networks that restore; {training.network} colours")
     request = ColourRetrainRequest(
@@ -212,11 +223,8 @@ def _retrain_colour(options: argparse.Namespace, training: "TrainingRequest") ->
 def _evaluate(options: argparse.Namespace) -> int:
     from flows.terminal import at_work
     from tasks.evaluation.comparing import restorers_named
-    from tasks.evaluation.request import EvaluationRequest
 
-    request = EvaluationRequest(
-        options.corpus, tuple(options.recipes), clips=options.clips, reels=tuple(options.reels)
-    )
+    request = _judged(options)
     pinned = [restorer.pinned for restorer in restorers_named(options.restorers)]
     with at_work(options.debug, options.json):
         from flows.evaluate import evaluate

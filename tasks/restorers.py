@@ -1,10 +1,10 @@
-"""Restorers, and other networks, by the names that people give them, settled once and for all."""
+"""Restorers by the names that people give them, settled once and for all."""
 
 from dataclasses import dataclass
 
 from models.catalogue import resolved, title
 from models.errors import UnknownRestorer, WeightsError
-from tasks.learning.registry import Registry, is_registered_name, model_of
+from tasks.learning.registry import Registry, is_registered_name
 from tasks.mlflow_engine import RegistryError
 
 UNUSABLE = (UnknownRestorer, WeightsError, RegistryError)
@@ -32,12 +32,3 @@ def named(name: str, registry: Registry | None = None) -> Named:
         return Named(str(registry.fetch(version)), version.title, version.name)
     known = resolved(name)
     return Named(known, title(known), known)
-
-
-def fetched(name: str) -> str:
-    """The directory of a registered model's bundle, fetched; any other name as it is. Raises one of
-    `UNUSABLE`."""
-    if not is_registered_name(name):
-        return name
-    registry = Registry(model=model_of(name))
-    return str(registry.fetch(registry.version(name)))

@@ -4,6 +4,7 @@ import json
 import resource
 import tempfile
 import weakref
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.colour.catalogue import load_colouriser
 from models.colour.colouriser import Reference
 from models.colour.spill import Spill, SpillError
 from models.weights import WEIGHTS, write_bundle
@@ -25,6 +27,7 @@ from tasks.colouring.request import ColourRequest
 from tasks.colouring.restored import restored_reel
 from tasks.colouring.stills import take_stills
 from tasks.ingest import load
+from tasks.recipe import OtherInstallation
 from tasks.restore import RECORD, UnusableWeights
 from tests.film import Plan, make_film
 from tests.networks import opinionated
@@ -113,12 +116,44 @@ def test_a_network_colours_a_shot_that_is_named_by_its_weights(
     assert record["recipe"]["colouriser"]["weights_sha256"] == bundle.sha256
     assert str(tmp_path / "b") not in json.dumps(record)
     reel = load(vault, job.reel_id)
-    assert colour.colour_key(reel, job) == job.key
+    card = load_colouriser(job.colouriser).card
+    assert colour.colour_key(reel, job, card) == job.key
     monkeypatch.setattr(colour, "network_engines", lambda: {"torch": "0.1"})
-    assert colour.colour_key(reel, job) != job.key
+    assert colour.colour_key(reel, job, card) != job.key
     assert ColourRequest(vault.uri, str(tmp_path / "stills"), str(tmp_path / "b")).title == (
         f"redye {bundle.sha256[:16]}"
     )
+
+
+def test_weights_that_change_under_a_worker_do_not_lend_their_name(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "b", opinionated(1))
+    vault, before = _job(tmp_path, 2, colouriser=str(tmp_path / "b"))
+    worker = ColouringWorker()
+    worker.run(before, quietly)
+    bundle = write_bundle(tmp_path / "b", opinionated(2))
+    reel = load(vault, before.reel_id)
+    card = load_colouriser(str(tmp_path / "b")).card
+    after = replace(before, key=colour.colour_key(reel, before, card))
+    assert after.key != before.key
+    with pytest.raises(OtherInstallation, match="other versions than the run"):
+        worker.run(after, quietly)
+    assert not vault.exists(f"{after.key}/{RECORD}")
+    ColouringWorker().run(after, quietly)
+    record = json.loads(vault.read(f"{after.key}/{RECORD}"))
+    assert record["recipe"]["colouriser"]["weights_sha256"] == bundle.sha256
+
+
+def test_a_record_names_the_weights_that_coloured(tmp_path: Path) -> None:
+    used = write_bundle(tmp_path / "b", opinionated(1))
+    vault, job = _job(tmp_path, 2, colouriser=str(tmp_path / "b"))
+
+    def swapped(frames: int) -> None:
+        if frames == 1:
+            write_bundle(tmp_path / "b", opinionated(2))
+
+    ColouringWorker().run(job, swapped)
+    record = json.loads(vault.read(f"{job.key}/{RECORD}"))
+    assert record["recipe"]["colouriser"]["weights_sha256"] == used.sha256
 
 
 def test_weights_that_a_worker_cannot_load_cost_no_tries(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from models.colour.carry import State
 from models.colour.catalogue import UnknownColouriser, load_colouriser, resolved
 from models.colour.colouriser import Coloured, Reference
 from models.colour.dyeing import UNIT, confidence, evidence, padded
-from models.colour.propagate import Propagate
+from models.colour.propagate import Propagate, PropagateSettings
 from models.colour.redye import FUTURE, MATCH, PAST, Dyed, Redye, Told, along_luma
 from models.colour.redye_way import RedyeWay, Sight, sights
 from models.colour.redyer import Redyer
@@ -71,11 +71,16 @@ def test_it_starts_as_propagate(fresh: Redyer, frames: tuple[int, ...]) -> None:
     lumas = world.shot(range(9))
     plain = Propagate().colour(footage(lumas), stills)
     for one, other in zip(coloured(fresh, lumas, *stills), plain, strict=True):
-        apart_HW = np.hypot(*(one.ab_2HW - other.ab_2HW))
-        # Of colours 50 apart: an untaught match, and grey, have a two-hundredth of the say where all is sure.
-        assert apart_HW[other.confidence_HW > 0.7].max() < 0.5
-        assert apart_HW.mean() < 0.3
-        assert np.abs(one.confidence_HW - other.confidence_HW).max() < 0.02
+        assert_near(one, other)
+
+
+def assert_near(one: Coloured, plain: Coloured) -> None:
+    """What an untrained network makes of a frame beside what `propagate` makes."""
+    apart_HW = np.hypot(*(one.ab_2HW - plain.ab_2HW))
+    # Of colours 50 apart: an untaught match, and grey, have a two-hundredth of the say where all is sure.
+    assert apart_HW[plain.confidence_HW > 0.7].max() < 0.5
+    assert apart_HW.mean() < 0.3
+    assert np.abs(one.confidence_HW - plain.confidence_HW).max() < 0.02
 
 
 def test_a_side_that_is_absent_has_no_share() -> None:
@@ -193,19 +198,43 @@ def test_a_still_is_given_back_as_it_was_painted(redyer: Redyer) -> None:
     assert not np.array_equal(results[4].ab_2HW, world.colour(4))
 
 
-def test_sizes_that_nothing_divides_are_padded(redyer: Redyer) -> None:
+def test_sizes_that_nothing_divides_are_padded(fresh: Redyer) -> None:
     world = World(7, 5)
     lumas = [np.ascontiguousarray(luma[:75, :101]) for luma in world.shot(range(5))]
-    results = coloured(redyer, lumas, Reference(world.colour(2)[:, :75, :101], lumas[2], 2))
-    assert [one.ab_2HW.shape for one in results] == [(2, 75, 101)] * 5
-    assert all(np.isfinite(one.ab_2HW).all() for one in results)
+    still = Reference(world.colour(2)[:, :75, :101], lumas[2], 2)
+    plain = Propagate().colour(footage(lumas), [still])
+    for one, other in zip(coloured(fresh, lumas, still), plain, strict=True):
+        assert one.ab_2HW.shape == (2, 75, 101)
+        assert_near(one, other)
 
 
-def test_frames_beyond_the_working_size_are_coloured_at_their_own(folder: Path, tmp_path: Path) -> None:
-    bundle = write_bundle(tmp_path / "b", opinionated(), {"work_px": 72})
+def test_frames_beyond_the_working_size_are_coloured_at_their_own(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    bundle = write_bundle(tmp_path / "b", Redye.from_config("redye"), {"work_px": 72})
     world = World(8, 4)
-    results = coloured(Redyer(bundle), world.shot(range(4)), world.still(1))
-    assert [one.ab_2HW.shape for one in results] == [(2, HEIGHT, WIDTH)] * 4
+    lumas = world.shot(range(4))
+    plain = Propagate(PropagateSettings(work_px=72)).colour(footage(lumas), [world.still(1)])
+    for one, other in zip(coloured(Redyer(bundle), lumas, world.still(1)), plain, strict=True):
+        assert one.ab_2HW.shape == (2, HEIGHT, WIDTH)
+        assert_near(one, other)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=["bf16", "fp16"])
+def test_what_decides_keeps_its_bits_in_any_precision(dtype: torch.dtype) -> None:
+    network, exact = opinionated(), opinionated()
+    network.compute_in(dtype)
+    assert network.fine_in.weight.dtype == network.describe.out.weight.dtype == dtype
+    assert torch.equal(network.head.weight, exact.head.weight)
+    assert torch.equal(network.log_sharpness, exact.log_sharpness)
+
+
+def test_an_answer_that_holds_no_numbers_is_an_error(tmp_path: Path) -> None:
+    redyer = Redyer(write_bundle(tmp_path / "b", opinionated(), {"precision": "fp32"}))
+    with torch.no_grad():
+        redyer._network.head.bias.fill_(float("nan"))
+    world = World(8, 4)
+    with pytest.raises(ArithmeticError, match="frame 0 of the shot holds no numbers; cpu float32 may"):
+        coloured(redyer, world.shot(range(4)), world.still(1))
 
 
 def test_the_same_again_is_the_same(redyer: Redyer) -> None:

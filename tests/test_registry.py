@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,9 +18,11 @@ import pytest
 
 from models.errors import WeightsError
 from models.weights import CONFIG, WEIGHTS, Bundle, check_weights, read_bundle, write_bundle
-from tasks.learning.registry import CARD, Registry, Version
+from tasks.colouring.request import ColourRequest
+from tasks.learning.registry import CARD, COLOUR_MODEL, Registry, Version
 from tasks.mlflow_engine import URI, RegistryError, Server
-from tests.networks import untrained
+from tasks.request import RequestError, RestoreRequest
+from tests.networks import opinionated, untrained
 
 
 @pytest.fixture(autouse=True)
@@ -32,6 +35,14 @@ def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def registry() -> Registry:
     return Registry()
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[str, str]:
+    """A vault and a directory of stills, both empty."""
+    for name in ("vault/reels", "stills"):
+        (tmp_path / name).mkdir(parents=True)
+    return str(tmp_path / "vault"), str(tmp_path / "stills")
 
 
 def untrained_bundle(folder: Path, seed: int) -> Bundle:
@@ -51,6 +62,44 @@ def test_nothing_is_there_at_first(registry: Registry) -> None:
         registry.version("models:/answerprint@champion")
     with pytest.raises(RegistryError, match="no champion, nothing to roll back"):
         registry.rollback("by hand")
+
+
+NAMES = "models:/answerprint@champion", "models:/answerprint-colour@champion"
+
+
+def test_restorers_and_colourisers_are_found_by_their_own_names(
+    registry: Registry, places: tuple[str, str], tmp_path: Path
+) -> None:
+    colourisers = Registry(model=COLOUR_MODEL)
+    restorer = registered(registry, tmp_path)
+    bundle = write_bundle(tmp_path / "redye", opinionated())
+    with registry.server.begin("retrain", "redye", {"corpus": "abc"}, {"steps": 4}) as run:
+        colouriser = colourisers.register(run, bundle.folder, "# A card\n", {"corpus": "abc"})
+    registry.promote(restorer, "the first")
+    colourisers.promote(colouriser, "the first")
+    assert RestoreRequest(places[0], NAMES[0]).pinned == restorer.name
+    asked = ColourRequest(*places, NAMES[1])
+    assert Path(asked.colouriser).name == colouriser.bundle_sha256
+    assert asked.title == f"redye {bundle.sha256[:16]}"
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        pytest.param(NAMES[0], "restores film", id="a restorer"),
+        pytest.param("models:/redye@champion", "names no model here", id="unknown"),
+    ],
+)
+def test_what_is_no_colouriser_is_told_so(name: str, why: str, places: tuple[str, str]) -> None:
+    told = f"--colouriser {name}: {why}; write {NAMES[1]}, or models:/answerprint-colour/3 for a version"
+    with pytest.raises(RequestError, match=f"^{re.escape(told)}$"):
+        ColourRequest(*places, name)
+
+
+def test_a_colouriser_is_no_restorer(places: tuple[str, str]) -> None:
+    told = f"--restorer {NAMES[1]}: colours film; write {NAMES[0]}, or models:/answerprint/3 for a version"
+    with pytest.raises(RequestError, match=f"^{re.escape(told)}$"):
+        RestoreRequest(places[0], NAMES[1])
 
 
 def test_a_version_is_what_was_registered_and_nothing_in_it_can_run(

@@ -97,7 +97,7 @@ def test_the_whole_loop(corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     # Restorers know nothing of it.
     assert Registry().versions() == []
-    with pytest.raises(RegistryError, match="names no model here; write models:/answerprint@champion"):
+    with pytest.raises(RegistryError, match="colours film; write models:/answerprint@champion"):
         Registry().version(outcome.version)
     assert not outcome.promoted
     registry.promote(registry.version(outcome.version), "by hand")
@@ -183,6 +183,7 @@ def test_each_kind_has_its_own_flow(corpus: str) -> None:
         pytest.param(["{grey}"], FAILED, "is grey; `answerprint synthesize --colour`", id="grey"),
         pytest.param(["{corpus}", "--fresh", "medium"], USAGE, "--fresh: is for networks", id="fresh"),
         pytest.param(["{corpus}", "--harm", "0", "0"], USAGE, "--harm: is for networks", id="harm"),
+        pytest.param(["{corpus}", "--recipes", "light"], USAGE, "--recipes: is for networks", id="recipes"),
         pytest.param(["{corpus}", "--gate", "harm=1"], USAGE, "no such margin; write one of gain", id="gate"),
         pytest.param(["{corpus}", "--begin", "propagate"], USAGE, "propagate: has no weights", id="begin"),
     ],

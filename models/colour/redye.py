@@ -156,9 +156,9 @@ class Redye(nn.Module):
     def compute_in(self, dtype: torch.dtype) -> None:
         """Computes in this type from now on, but for the last convolution, and for likenesses, whose small
         differences decide."""
-        self.to(dtype)
-        self.head.float()
-        self.log_sharpness.data = self.log_sharpness.data.float()
+        for part in self.children():
+            if part is not self.head:
+                part.to(dtype)
 
     def match_features(self, luma_N1HW: Tensor) -> Tensor:
         """Of each cell of a frame or a still, float32, of length 1: (N, D, y, x)."""

@@ -10,15 +10,13 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from models.colour.carry import State
 from models.colour.colouriser import Coloured, Reference
 from models.colour.propagate import finished
 from models.colour.walk import Walk
 from models.errors import WeightsError
 from models.flow import flow_estimator
-from models.neural.precision import Precision
+from models.neural.precision import Precision, check_answer
 from models.neural.settings import check_settings
 from models.restorer import Card, Footage, luma
 from models.weights import CONFIG, Bundle, load_network
@@ -117,11 +115,7 @@ class Redyer:
         way = RedyeWay(self._network, self._compute, walk.stills)
         shown = sights(walk.steps(), walk.stills, self._estimator)
         for sight, _, answer_KHW in Stream(way, plan).answers(shown):
-            if not np.isfinite(answer_KHW).all():
-                raise ArithmeticError(
-                    f"the network's answer to frame {sight.frame} of the shot holds no numbers; "
-                    f"{self.device} may be too coarse for these weights: try precision fp32"
-                )
+            check_answer(answer_KHW, sight.frame, self.device)
             cut_3hw = answer_KHW[:, :height, :width]
             yield sight, sight.own or State(cut_3hw[:2], cut_3hw[2])
 

@@ -16,6 +16,7 @@ from models.classical.patch import Patch
 from models.classical.survey import Shown
 from models.errors import WeightsError
 from models.flow import FlowEstimator, flow_estimator, flow_name
+from models.neural.precision import check_answer
 from models.neural.settings import NeuralSettings, Use
 from models.restorer import Card, Colour, Footage, Repair
 from models.weights import CONFIG, Bundle, load_network
@@ -98,11 +99,7 @@ class NeuralRestorer:
         plan = Plan.fitting(*padded_size(height, width), way.cost, self._use.budget_bytes)
         for sight, prepared, padded_KHW in Stream(way, plan).answers(sights(footage, self._flow())):
             answer_KHW = padded_KHW[:, :height, :width]
-            if not np.isfinite(answer_KHW).all():
-                raise ArithmeticError(
-                    f"the network's answer to frame {sight.first_frame} of the shot holds no numbers; "
-                    f"{self.device} may be too coarse for these weights: try precision fp32"
-                )
+            check_answer(answer_KHW, sight.first_frame, self.device)
             yield sight, prepared, answer_KHW
 
     def _flow(self) -> FlowEstimator:

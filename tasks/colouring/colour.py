@@ -72,24 +72,24 @@ def matrix_of(video: VideoFacts) -> Matrix:
     return _MATRICES[video.matrix]
 
 
-def colour_key(reel: IngestedReel, job: ColourJob) -> str:
-    """Where the shot's output lies: named by everything that can change a byte of it."""
-    return f"{reel.key}/colour/{digest_of(_recipe(reel, job, _card(job)))}"
+def colour_key(reel: IngestedReel, job: ColourJob, card: Card | None) -> str:
+    """Where the shot's output lies: named by everything that can change a byte of it.
 
-
-def _card(job: ColourJob) -> Card | None:
-    return load_colouriser(job.colouriser).card if job.origin == "stills" else None
+    card: of the colouriser that does the job; where there are no stills it makes no difference.
+    """
+    return f"{reel.key}/colour/{digest_of(_recipe(reel, job, card))}"
 
 
 def _recipe(reel: IngestedReel, job: ColourJob, card: Card | None) -> dict[str, Any]:
     span = job.shot.span
+    asked = card if job.origin == "stills" else None
     return {
         "restored": job.shot.key,
         "frames": [span.start, span.end],
         "video": asdict(reel.reel.video),
         "origin": job.origin,
-        "colouriser": {**asdict(card), "parameters": dict(card.parameters)} if card else None,
-        **({"network_engines": network_engines()} if card and card.weights_sha256 else {}),
+        "colouriser": {**asdict(asked), "parameters": dict(asked.parameters)} if asked else None,
+        **({"network_engines": network_engines()} if asked and asked.weights_sha256 else {}),
         "stills": [
             {
                 "sha256": lent.still.sha256,
@@ -132,7 +132,7 @@ class ColouringWorker:
         self._colourisers[job.colouriser] = colouriser
         vault = Vault(job.vault)
         reel = self._load(vault, job)
-        key = colour_key(reel, job)
+        key = colour_key(reel, job, colouriser.card)
         if job.key and key != job.key:
             raise OtherInstallation(
                 f"{socket.gethostname()}: this worker has other versions than the run; install the same there"
@@ -178,7 +178,7 @@ def colour_shot(
                 reached, confidence_sum = reached + count, confidence_sum + confidence
                 progress(frame + 1 - span.start)
         record = {
-            "recipe": _recipe(reel, job, _card(job)),
+            "recipe": _recipe(reel, job, colouriser.card),
             "frames": [span.start, span.end],
             "origin": job.origin,
             "colouriser": colouriser.card.name if job.origin == "stills" else None,

@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import Any
 
+from models.colour.catalogue import load_colouriser
 from storage.survey import Progress
 from storage.vault import Vault
 from tasks.colouring.colour import ColourJob, Origin, colour_key
@@ -116,14 +117,14 @@ def plan_colour(
     request: ColourRequest,
 ) -> list[tuple[ColourJob, ShotOutput]]:
     """What is to be done with each shot. loans: by shot, from 0. Changes nothing."""
-    planned = []
+    planned, card = [], load_colouriser(request.colouriser).card
     for n, shot in enumerate(restored.shots):
         origin, lent = _colour_of(shot, stills)
         loan = loans.get(n, Loan())
         if loan.stills:
             origin, lent = "stills", loan.stills
         job = ColourJob(request.vault, reel.reel.reel_id, shot, request.colouriser, origin, lent)
-        job = replace(job, key=colour_key(reel, job))
+        job = replace(job, key=colour_key(reel, job, card))
         output = ShotOutput(shot.span, job.key)
         gave_up = loan.failure or (None if request.retry_failed else why_given_up(vault, job.key))
         planned.append((job, output) if gave_up is None else _left_grey(reel, job, output, gave_up))
@@ -142,5 +143,5 @@ def _left_grey(
     reel: IngestedReel, job: ColourJob, output: ShotOutput, why: str
 ) -> tuple[ColourJob, ShotOutput]:
     grey = replace(job, origin="none", stills=(), key="")
-    grey = replace(grey, key=colour_key(reel, grey))
+    grey = replace(grey, key=colour_key(reel, grey, None))
     return grey, replace(output, key=grey.key, failure=why)

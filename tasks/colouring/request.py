@@ -4,13 +4,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from models.colour.catalogue import UnknownColouriser, has_weights, resolved, title
-from models.errors import WeightsError
+from models.colour.catalogue import has_weights, title
 from storage.filesystem import absolute, is_local
 from storage.vault import Vault
-from tasks.mlflow_engine import RegistryError
+from tasks.colourisers import UNUSABLE, colouriser_named
 from tasks.request import RequestError
-from tasks.restorers import fetched
 
 
 @dataclass(frozen=True)
@@ -21,6 +19,8 @@ class ColourRequest:
     stills: str
     """Directory of the painted stills, named by reel and frame."""
     colouriser: str = "default"
+    """A name, the directory of a bundle, or a registered model, like `models:/answerprint-colour@champion`,
+    of which it becomes the directory."""
     delivery: str | None = None
     """Name of the delivery to colour, for one reel only; the newest if left out."""
     share: bool = True
@@ -38,10 +38,10 @@ class ColourRequest:
             raise RequestError(f"--stills {self.stills}: no such directory on this machine")
         object.__setattr__(self, "stills", absolute(self.stills))
         try:
-            # Later runs, elsewhere, may take another for the default.
-            object.__setattr__(self, "colouriser", resolved(fetched(self.colouriser)))
+            # Later runs, elsewhere, may take another for the default, and an alias may move.
+            object.__setattr__(self, "colouriser", colouriser_named(self.colouriser).name)
             object.__setattr__(self, "title", title(self.colouriser))
-        except (UnknownColouriser, WeightsError, RegistryError) as error:
+        except UNUSABLE as error:
             raise RequestError(f"--colouriser {error}") from error
         if not Vault(self.vault).exists("reels"):
             raise RequestError(f"--vault {self.vault}: no vault there; `answerprint restore` makes one")

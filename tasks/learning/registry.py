@@ -39,6 +39,8 @@ _DESCRIPTIONS: Mapping[Model, str] = {
     COLOUR_MODEL: "Colourisers of grey film: weight bundles, in which nothing can run.",
 }
 
+_KINDS: Mapping[Model, str] = {MODEL: "restores film", COLOUR_MODEL: "colours film"}
+
 
 @dataclass(frozen=True)
 class Version:
@@ -120,7 +122,8 @@ class Registry:
         parsed = _NAMED.fullmatch(name)
         if parsed is None or parsed["model"] != self.model:
             known = f"{_SCHEME}{self.model}@{CHAMPION}, or {_SCHEME}{self.model}/3 for a version"
-            raise RegistryError(f"{name}: names no model here; write {known}")
+            why = _KINDS[model_of(name)] if parsed else "names no model here"
+            raise RegistryError(f"{name}: {why}; write {known}")
         versions = self.versions()
         for version in versions:
             if parsed["alias"] in version.aliases or str(version.number) == parsed["number"]:
