@@ -11,7 +11,7 @@ from models.untouched import Untouched
 from models.weights import check_weights, read_bundle
 
 # The best restorer this installation has.
-DEFAULT = "classical"
+DEFAULT = "reweave"
 SHIPPED = {"reweave": Path(__file__).with_name("shipped") / "reweave"}
 """Weight bundles that come with this installation; their cards lie in them."""
 NAMES = ("default", "classical", "none", *SHIPPED)
