@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from models.catalogue import DEFAULT
 from storage.master import GREY8, Ffv1Writer
 from storage.pixels import Picture
 from storage.reel import VideoFacts
@@ -48,7 +49,7 @@ def test_a_shot_once_given_up(
     reel: tuple[Vault, IngestedReel], gave_up: bool, done_since: bool, retry: bool, restorer: str
 ) -> None:
     vault, ingested = reel
-    request = RestoreRequest(vault.uri, retry_failed=retry)
+    request = RestoreRequest(vault.uri, restorer="classical", retry_failed=retry)
     (job, _), _ = plan_shots(vault, ingested, _SPANS, replace(request, retry_failed=True))
     if gave_up:
         vault.write(f"{job.key.replace('/shots/', '/failures/')}.json", b'{"reason": "its worker died"}')
@@ -69,7 +70,7 @@ def test_the_reviewers_decisions_are_honoured_and_none_is_dropped(reel: tuple[Va
         {"reel_id": "0" * 16, "start": 0, "end": 6, "decision": "revert"},
     ]
     vault.write("review.json", json.dumps(decisions).encode())
-    planned = plan_shots(vault, ingested, _SPANS, RestoreRequest(vault.uri))
+    planned = plan_shots(vault, ingested, _SPANS, RestoreRequest(vault.uri, restorer="classical"))
     assert [job.restorer for job, _ in planned] == ["classical", "none"]
     (stray,) = stray_decisions(vault, reel_id, _SPANS)
     assert (stray.start, stray.end, stray.reason) == (3, 9, "stray decision")
@@ -81,6 +82,6 @@ def test_a_request_resolves_what_may_change_its_meaning(
     monkeypatch.chdir(tmp_path)
     request = RestoreRequest("vault")
     assert request.vault == str(tmp_path / "vault")
-    assert request.restorer == "classical"
+    assert request.restorer == DEFAULT
     with pytest.raises(RequestError, match="--vault"):
         RestoreRequest(" ")

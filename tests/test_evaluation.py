@@ -11,6 +11,7 @@ import pytest
 
 from degradation.generator import LAYERS, drawn
 from degradation.lookalikes import LOOKALIKES
+from models.catalogue import DEFAULT
 from models.metrics import grown
 from models.restorer import Repair
 from storage.corpus import Clip
@@ -300,7 +301,7 @@ def test_corpora_that_do_not_serve(asked: EvaluationRequest, wrong: dict[str, An
     ("restorers", "reels", "told"),
     [
         pytest.param(["best"], (), "restorer best: there is no such restorer", id="restorer"),
-        pytest.param(["default", "classical"], (), "restorer classical: named twice", id="twice"),
+        pytest.param(["default", DEFAULT], (), f"restorer {DEFAULT}: named twice", id="twice"),
         pytest.param(["rtn"], (), "restorer rtn: there are no weights", id="no weights"),
         pytest.param([], ("/nowhere",), "/nowhere", id="reel"),
     ],

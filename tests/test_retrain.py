@@ -10,6 +10,7 @@ import pytest
 
 from flows.cli import main
 from flows.commands import DELIVERED, FAILED, USAGE
+from models.catalogue import DEFAULT, title
 from models.weights import write_bundle
 from storage.delivery import SUMMARY
 from tasks import dispatch
@@ -65,7 +66,7 @@ def test_the_whole_loop(
     asked = ("retrain", str(corpus), *training, "--clips", "2", "--recipes", "medium")
     outcome = told(capsys, *asked)
     assert outcome["version"] == "models:/answerprint/1"
-    assert outcome["standing"] == "classical"
+    assert outcome["standing"] == title(DEFAULT)
     assert not outcome["promoted"]
     assert "asked for" in outcome["reasons"][0]
     assert "challenger" in Path(outcome["report"]).read_text()
@@ -174,12 +175,12 @@ def test_the_gate_promotes_once_and_only_over_whom_it_knew(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     asked = request(corpus, tmp_path / "trainings")
     work, version, passed, other = work_on(asked, tmp_path)
-    assert other.name == "classical"
+    assert other.name == DEFAULT
     second_version = second(tmp_path / "second")
     work.registry.promote(work.registry.version(f"models:/answerprint/{second_version}"), "by hand")
     outcome = conclude(work, version, passed, other)
     assert not outcome.promoted
-    assert "another champion than classical by now" in outcome.reasons[0]
+    assert f"another champion than {other.title} by now" in outcome.reasons[0]
 
     work.registry.rollback("to try again")
     assert conclude(work, version, passed, other).promoted

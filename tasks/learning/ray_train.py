@@ -240,6 +240,7 @@ class _Mail:
 def _work(config: dict[str, Any]) -> None:
     """One worker, from the start or wherever the folder says."""
     import ray
+    import torch.distributed
     from ray.train.torch import get_device
 
     plan: _Plan = config["plan"]
@@ -252,6 +253,8 @@ def _work(config: dict[str, Any]) -> None:
     try:
         bundle = train_network(plan.request, plan.folder, mail, company, device)
     except _FINAL as error:
+        if plan.workers > 1 and not torch.distributed.is_initialized():
+            raise  # a worker died, and the group with it: Ray Train starts all again
         mail.send(_Letter("failed", told=error))
         return  # the caller ends the others
     if company.rank == 0:
