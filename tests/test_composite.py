@@ -48,6 +48,32 @@ def test_regions_are_repaired_or_left_whole(told: tuple, found: bool, left: bool
     assert made.left_HW.any() == left
 
 
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("far", [False, True])
+def test_the_border_of_the_gate_is_no_damage(turned: bool, far: bool) -> None:
+    """A strip at the outermost is left and not told of; dirt there is repaired, and a scratch further in."""
+    made = np.zeros((3, 200, 200), np.float32)
+    strip, dirt, scratch = (
+        made[DAMAGE, rows, columns]
+        for rows, columns in (
+            (slice(20, 120), slice(0, 2)),
+            (slice(150, 153), slice(0, 2)),
+            (slice(20, 120), slice(6, 8)),
+        )
+    )
+    for each in (strip, dirt, scratch):
+        each[:] = 0.9
+    wanted = np.zeros((200, 200), bool)
+    wanted[150:153, 0:2] = wanted[20:120, 6:8] = True
+    if far:
+        made, wanted = made[:, ::-1, ::-1], wanted[::-1, ::-1]
+    if turned:
+        made, wanted = made.transpose(0, 2, 1), wanted.T
+    told = findings(np.ascontiguousarray(made), None, False, SETTINGS)
+    assert np.array_equal(told.mask_HW, wanted)
+    assert not told.left_HW.any()
+
+
 def test_a_region_reaches_down_to_its_edge_but_one_without_a_middle_is_none() -> None:
     told = answer((SPOT, 0.9, 0, 0))
     told[DAMAGE, 9, 20:27] = 0.35

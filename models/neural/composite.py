@@ -28,6 +28,9 @@ Mask = NDArray[np.bool_]
 _ERROR_SCALE = 0.08
 # A scratch is this many times as tall as wide, and no shorter.
 _SCRATCH_RATIO, _SCRATCH_PX = 6, 24
+# The gate's border shows as strips of a few columns or rows at the picture's outermost: so far in, share of
+# the side, and so many times as long as wide.
+_RIM, _STRIP_RATIO = 0.01, 4
 # A reel's grain changes slowly: it is measured on the first frame and on every twelfth.
 _GRAIN_EVERY = 12
 # Details finer than this sigma count as grain; coarser ones are the picture's.
@@ -103,11 +106,23 @@ class Regions:
         sure_R = (self._surest_R >= settings.sure) & (self.pixels >= settings.least_px)
         # Asked this way round, what is no number is doubted.
         trusted_R = (self._doubt_R <= settings.doubt) & (self._error_R <= settings.error)
-        # The background is no region.
+        # The background is no region, nor is the gate's border damage.
         sure_R[0] = False
+        sure_R &= ~self.bordering()
         if self.pixels[sure_R].sum() > settings.largest_share * self.labels_HW.size:
             trusted_R[:] = False
         return sure_R, trusted_R
+
+    def bordering(self) -> Mask:
+        """Which regions are strips along the picture's outermost columns or rows."""
+        left, top = self._stats[:, cv2.CC_STAT_LEFT], self._stats[:, cv2.CC_STAT_TOP]
+        wide, tall = self._stats[:, cv2.CC_STAT_WIDTH], self._stats[:, cv2.CC_STAT_HEIGHT]
+        rows, columns = self.labels_HW.shape
+        rim_rows, rim_columns = np.ceil(_RIM * rows), np.ceil(_RIM * columns)
+        beside = (left + wide <= rim_columns) | (left >= columns - rim_columns)
+        above = (top + tall <= rim_rows) | (top >= rows - rim_rows)
+        strips: Mask = (beside & (tall >= _STRIP_RATIO * wide)) | (above & (wide >= _STRIP_RATIO * tall))
+        return strips
 
     def upright(self) -> Mask:
         """Which regions are shaped as scratches are."""
