@@ -133,10 +133,13 @@ def compose(first_hw2: Float, second_hw2: Float) -> Float:
 def round_trip(out_hw2: Float, back_hw2: Float) -> Float:
     """Distance, in pixels, by which going out and coming back misses the start."""
     miss_hw2 = compose(out_hw2, back_hw2)
-    miss_hw: Float = cv2.magnitude(
-        np.ascontiguousarray(miss_hw2[..., 0]), np.ascontiguousarray(miss_hw2[..., 1])
-    )
-    return miss_hw
+    return length(miss_hw2[..., 0], miss_hw2[..., 1])
+
+
+def length(across: Float, down: Float) -> Float:
+    """Of vectors. Not cv2.magnitude: its last bit depends on where in memory an array happens to begin."""
+    long: Float = np.sqrt(across * across + down * down)
+    return long
 
 
 def enlarge_flow(flow_hw2: Float, height: int, width: int) -> Float:

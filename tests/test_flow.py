@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torchvision.models.optical_flow import (
     Raft_Large_Weights,
@@ -16,7 +17,7 @@ from torchvision.models.optical_flow import (
 
 from models.errors import WeightsError
 from models.flow import FLOWS, FlowEstimator, FlowName, flow_estimator, flow_name, flow_weights
-from models.motion import enlarge_flow
+from models.motion import enlarge_flow, length
 from models.raft import Raft, Size
 from tests.clips import texture
 
@@ -273,3 +274,21 @@ def test_a_name_that_is_none_is_refused(tmp_path: Path) -> None:
         flow_estimator("farneback")  # type: ignore[arg-type]
     with pytest.raises(WeightsError, match="no such file"):
         flow_estimator("raft-small", weights=tmp_path / "none.pth")
+
+
+def test_a_length_does_not_depend_on_where_in_memory_it_is_computed() -> None:
+    rng = np.random.default_rng(0)
+    across, down = rng.random((2, 480, 640), dtype=np.float32)
+    first = length(across, down)
+    assert np.allclose(first, np.hypot(across, down))
+    for offset in (16, 32, 48):
+        assert np.array_equal(length(begun_at(across, offset), begun_at(down, offset)), first)
+
+
+def begun_at(plane: NDArray[np.float32], offset: int) -> NDArray[np.float32]:
+    """The same plane, so many bytes after a cache line begins."""
+    room = np.empty(plane.nbytes + 128, np.uint8)
+    start = -room.ctypes.data % 64 + offset
+    moved: NDArray[np.float32] = room[start : start + plane.nbytes].view(np.float32).reshape(plane.shape)
+    moved[:] = plane
+    return moved

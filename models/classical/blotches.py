@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from models.motion import length
+
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Index = NDArray[np.intp]
@@ -180,5 +182,4 @@ def slope(image_HW: Float) -> Float:
     """The picture's steepness, of 1 per pixel."""
     across = cv2.Sobel(image_HW, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
     down = cv2.Sobel(image_HW, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
-    steep: Float = cv2.magnitude(across, down)
-    return steep
+    return length(across, down)

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.motion import Pair, grid, smooth_over, warp
+from models.motion import Pair, grid, length, smooth_over, warp
 from models.neural.tiles import Area
 
 Float = NDArray[np.float32]
@@ -257,7 +257,5 @@ def _smooth(neighbour: Neighbour | None) -> tuple[Float | None, Float | None, Fl
     """Trust, light and speed: what the network is told of one neighbour; None stands for 0."""
     if neighbour is None:
         return None, None, None
-    speed = cv2.magnitude(
-        np.ascontiguousarray(neighbour.flow_qr2[..., 0]), np.ascontiguousarray(neighbour.flow_qr2[..., 1])
-    )
+    speed = length(neighbour.flow_qr2[..., 0], neighbour.flow_qr2[..., 1])
     return neighbour.trust_qr, GAIN * neighbour.light_qr, 0.5 * np.log1p(speed)
