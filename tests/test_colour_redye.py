@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -111,7 +112,7 @@ def dyed(network: Redye, world: World, reached: Reached) -> Dyed:
     return found
 
 
-def test_what_it_puts_on_a_frame_stands_in_the_stills() -> None:
+def test_what_it_puts_on_a_frame_stands_in_the_stills_or_a_few_pixels_beside() -> None:
     world = World(3, 4)
     rng = np.random.default_rng(3)
     states = [
@@ -121,16 +122,14 @@ def test_what_it_puts_on_a_frame_stands_in_the_stills() -> None:
         for _ in range(2)
     ]
     found = dyed(opinionated(), world, Reached(Side(states[0], 2), Side(states[1], 2)))
-    ab_S2HW = np.stack(
-        [
-            *(padded(state.ab_2hw) / UNIT for state in states),
-            found.match_N2HW[0].numpy(),
-            0 * found.ab_N2HW[0],
-        ]
-    )
-    ab_2HW = found.ab_N2HW[0].numpy()
-    assert (ab_2HW >= ab_S2HW.min(0) - 1e-5).all()
-    assert (ab_2HW <= ab_S2HW.max(0) + 1e-5).all()
+    near = np.ones((11, 11), np.uint8)
+    for plane, ab_HW in enumerate(found.ab_N2HW[0].numpy()):
+        sources = [padded(state.ab_2hw)[plane] / np.float32(UNIT) for state in states]
+        other = found.match_N2HW[0, plane].numpy(), 0 * ab_HW
+        least_HW = np.min([*(cv2.erode(source, near) for source in sources), *other], 0)
+        most_HW = np.max([*(cv2.dilate(source, near) for source in sources), *other], 0)
+        assert (ab_HW >= least_HW - 1e-5).all()
+        assert (ab_HW <= most_HW + 1e-5).all()
     assert found.shares_NKHW.amax(1).median() < 0.95  # it mixes
     still_2HW = world.colour(0) / UNIT
     for match_HW, still_HW in zip(found.match_N2HW[0].numpy(), still_2HW, strict=True):

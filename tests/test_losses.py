@@ -192,6 +192,13 @@ def test_damage_counts_more_by_its_emphasis() -> None:
     told(judge(objective, Trial(restored, torch.zeros_like(restored), damage)).total, 4 * 0.4 / 7)
 
 
+def test_what_was_looked_up_is_held_to_the_truth_too() -> None:
+    truth = torch.zeros(1, 2, 2, 4, 4)
+    terms = judge(Objective(match=0.2), Trial(truth + 0.5, truth, match_NTCHW=truth + 0.25))
+    told(terms.pixel, 0.5)
+    told(terms.match, 0.2 * 0.25)
+
+
 @pytest.mark.parametrize(
     ("objective", "missing"),
     [
@@ -199,6 +206,7 @@ def test_damage_counts_more_by_its_emphasis() -> None:
         (Objective(mask=1), "logit_NT1HW"),
         (Objective(spread=1), "spread_NT1HW"),
         (Objective(damage_emphasis=1), "damage_NT1HW"),
+        (Objective(match=1), "match_NTCHW"),
     ],
 )
 def test_a_term_says_what_it_lacks(objective: Objective, missing: str) -> None:

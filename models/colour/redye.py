@@ -2,7 +2,8 @@
 
 Motion carries colour to a frame from the stills before and after it (`models.colour.carry`); what motion
 lost, because it was hidden and comes back, is looked up in the stills by attention. The network mixes these,
-and grey, and says how sure it is. It never paints: what it puts on a frame stands in one of the stills. Like
+and grey, shifts what came a few pixels beside its edge, and says how sure it is. It never paints: what it
+puts on a frame stands in one of the stills. Like
 Reweave it carries a hidden state along the shot in both directions, so that it does not change its mind from
 frame to frame. Untrained it does what `propagate` does.
 
@@ -27,9 +28,11 @@ from torch import Tensor, nn
 from models.colour.dyeing import CHANNELS
 from models.neural.carry import Carry
 from models.swin import SwinGroup, SwinSizes
+from models.warp import warp
 
 SOURCES = 4
 PAST, FUTURE, MATCH, GREY = range(SOURCES)
+_SHIFTS = 4  # (dx, dy) of the past, (dx, dy) of the future
 CELL_PX = 8
 """Side of a cell, which is what is looked up in stills, in working pixels."""
 
@@ -44,6 +47,8 @@ _FIRST_SHARPNESS = 2.3
 _LOT = 256
 # Of luma: a cell that differs by this from a pixel has a third of the say in its colour.
 _UNLIKE = 0.06
+# Colour carried along motion comes to lie beside its edge by a pixel or a few; so far it may be fetched from.
+_REACH_PX = 4.0
 # The window whose mean and spread luma is compared with; and the spread under which it counts as flat.
 _AROUND_CELLS, _FLAT = 5, 0.02
 
@@ -113,9 +118,9 @@ class Dyed(NamedTuple):
 class Redye(nn.Module):
     """What is told in, colour out.
 
-    349,071 parameters by default. At (H, W) its tensors are evidence (40, H/2, W/2), fine features
+    351,391 parameters by default. At (H, W) its tensors are evidence (40, H/2, W/2), fine features
     (16, H/2, W/2), coarse ones and states (48, H/4, W/4), features to look up by (32, H/8, W/8), and answers
-    (5, H, W). Sides must be multiples of 32 pixels. States are float32; None stands for a shot's end.
+    (9, H, W). Sides must be multiples of 32 pixels. States are float32; None stands for a shot's end.
     """
 
     def __init__(self, config: RedyeConfig) -> None:
@@ -136,7 +141,7 @@ class Redye(nn.Module):
         self.up = nn.Conv2d(wide, 4 * fine, 1)
         self.draw_in = nn.Conv2d(2 * fine, fine, 3, padding=1)
         self.draw_mix = nn.Conv2d(fine, fine, 3, padding=1)
-        self.head = nn.Conv2d(fine, 4 * (SOURCES + 1), 3, padding=1)
+        self.head = nn.Conv2d(fine, 4 * (SOURCES + 1 + _SHIFTS), 3, padding=1)
         self._begin()
 
     @classmethod
@@ -207,12 +212,17 @@ class Redye(nn.Module):
         drawn = F.leaky_relu(self.draw_in(drawn), _SLOPE)
         drawn = drawn + F.leaky_relu(self.draw_mix(drawn), _SLOPE)
         with torch.autocast(drawn.device.type, enabled=False):
-            logits, spread = torch.split(F.pixel_shuffle(self.head(drawn.float()), 2), [SOURCES, 1], 1)
+            answer = F.pixel_shuffle(self.head(drawn.float()), 2)
+            logits, spread, shift = torch.split(answer, [SOURCES, 1, _SHIFTS], 1)
             sides, error = torch.split(here.prior_N3HW, [2, 1], 1)
             match = torch.full_like(error, _FIRST_MATCH)
             prior = torch.cat([sides, match, torch.full_like(error, _FIRST_GREY)], 1)
             shares = (logits + prior).softmax(1)
-            past, future = here.sources_N4HW.chunk(2, 1)
+            shifts = (_REACH_PX * torch.tanh(shift)).chunk(2, 1)
+            past, future = (
+                warp(source, beside, "border")
+                for source, beside in zip(here.sources_N4HW.chunk(2, 1), shifts, strict=True)
+            )
             ab = shares[:, :1] * past + shares[:, 1:2] * future + shares[:, 2:3] * here.match_N2HW
         return Dyed(shares, ab, spread + error, here.match_N2HW)
 

@@ -257,5 +257,6 @@ def _smooth(neighbour: Neighbour | None) -> tuple[Float | None, Float | None, Fl
     """Trust, light and speed: what the network is told of one neighbour; None stands for 0."""
     if neighbour is None:
         return None, None, None
-    speed = length(neighbour.flow_qr2[..., 0], neighbour.flow_qr2[..., 1])
-    return neighbour.trust_qr, GAIN * neighbour.light_qr, 0.5 * np.log1p(speed)
+    across, down = neighbour.flow_qr2[..., 0], neighbour.flow_qr2[..., 1]
+    speed: Float = np.log1p(length(across, down)) * np.float32(0.5)
+    return neighbour.trust_qr, GAIN * neighbour.light_qr, speed

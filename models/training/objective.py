@@ -40,11 +40,21 @@ class Objective:
     """Of the mask head."""
     spread: float = 0.0
     """Of the head that tells the expected error."""
+    match: float = 0.0
+    """Of the error of what was looked up, measured as that of pixels."""
     damage_emphasis: float = 0.0
     """How much more a damaged pixel counts in the terms of pixels and spread; 0 is as much as any other."""
 
     def __post_init__(self) -> None:
-        counts = (self.pixel, self.perceptual, self.adversarial, self.temporal, self.mask, self.spread)
+        counts = (
+            self.pixel,
+            self.perceptual,
+            self.adversarial,
+            self.temporal,
+            self.mask,
+            self.spread,
+            self.match,
+        )
         if min(*counts, self.damage_emphasis) < 0 or not any(counts):
             raise ValueError("no term may count less than 0, and one must count")
 
@@ -65,8 +75,9 @@ Damage is one pixel in a hundred: with its emphasis it has a third of the pictur
 steps a mask that counted a twentieth as much pulled at the trunk a seventeenth as hard as the pixels, and
 still found nothing: whatever it let through cost more than it could gain."""
 
-REDYE = Objective(pixel=1.0, pixel_loss="charbonnier", temporal=0.5, spread=0.1)
-"""Redye's, for a and b in its own unit."""
+REDYE = Objective(pixel=1.0, pixel_loss="charbonnier", temporal=0.5, spread=0.1, match=0.2)
+"""Redye's, for a and b in its own unit. What it looks up in stills has a two-hundredth of the say at first:
+without a term of its own it would hardly be taught."""
 
 
 class Trial(NamedTuple):
@@ -89,6 +100,8 @@ class Trial(NamedTuple):
     """The discriminator's, on the restored frames."""
     certain_NT1HW: Tensor | None = None
     """1 where the mask is asked for, 0 where it may say what it likes. None: everywhere."""
+    match_NTCHW: Tensor | None = None
+    """What was looked up elsewhere of the same."""
 
 
 class Terms(NamedTuple):
@@ -100,6 +113,7 @@ class Terms(NamedTuple):
     temporal: Tensor | None = None
     mask: Tensor | None = None
     spread: Tensor | None = None
+    match: Tensor | None = None
 
     @property
     def total(self) -> Tensor:
@@ -138,6 +152,9 @@ def judge(
     if objective.spread:
         spread = _needed(trial.spread_NT1HW, "spread_NT1HW")
         terms = terms._replace(spread=objective.spread * spread_loss(spread, restored, target, weight, total))
+    if objective.match:
+        match = _needed(trial.match_NTCHW, "match_NTCHW")
+        terms = terms._replace(match=objective.match * measure(match, target, weight, total))
     return terms
 
 

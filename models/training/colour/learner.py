@@ -37,6 +37,7 @@ class RedyeLearner:
             material.truth_T2HW,
             spread_NT1HW=clips(dyed.spread_N1HW),
             to_previous_NT2HW=material.motion_T2HW.float(),
+            match_NTCHW=clips(dyed.match_N2HW),
         )
 
     def exam(self) -> ColouringExam:
