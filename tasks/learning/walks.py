@@ -4,7 +4,7 @@ The walks lie beside the trainings, so that another training on the same corpus 
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from models.neural.tiles import Area
-from models.training.colour.material import MOST_STILLS, ColourMaterial, seen_colour
+from models.training.colour.material import MOST_STILLS, ColourMaterial, hue_turn, seen_colour
 from models.training.colour.walked import WalkedClip, walked
 from storage.clipcode import Bytes
 from storage.corpus import Corpus
@@ -37,11 +37,14 @@ _CODE = (
     "models/colour/walk.py",
     "models/motion.py",
     "models/training/colour/walked.py",
+    "tasks/learning/walks.py",
 )
 """All that a walk comes out otherwise by."""
 _FOLDER, _SUFFIX = "walks", ".zip"
 _FEW = 8
 """So many clips are walked through sooner than workers start."""
+_FOREIGN_EVERY = 6
+"""One in so many clips is given a still of another film."""
 _SIBLING_SHARE = 2
 """A clip whose still is of another shot is halved."""
 
@@ -53,6 +56,8 @@ class _Job:
     corpus: str
     row: dict[str, Any]
     path: Path
+    foreign: dict[str, Any] | None
+    """The clip, of another film, that its still is of."""
 
 
 def walks_folder(request: TrainingRequest, folder: Path) -> Path:
@@ -74,7 +79,7 @@ def prepare_walks(
     place.mkdir(parents=True, exist_ok=True)
     rows = [row for split in ("train", "val") for row in corpus.kept(split)]
     coloured(corpus, rows)
-    jobs = [_Job(absolute(request.corpus), row, _path(place, row)) for row in rows]
+    jobs = [_Job(absolute(request.corpus), row, _path(place, row), _foreign(row, rows)) for row in rows]
     jobs = [job for job in jobs if not job.path.exists()]
     if len(jobs) <= _FEW:
         for done, job in enumerate(jobs, 1):
@@ -148,15 +153,37 @@ class Walks(Dataset[ColourMaterial]):
         still_luma = turned(np.concatenate([streams.decoded("luma", still, 1) for still in stills]))
         still_ab = turned(np.concatenate([streams.decoded("truth", still, 1)[:, 1:] for still in stills]))
         top, left = (int(rng.integers(0, length - side + 1)) for length in luma.shape[2:])
-        return seen_colour(window, still_luma, still_ab, Area(top, top + side, left, left + side))
+        turn_22 = hue_turn(rng) if self.config.flips else None
+        return seen_colour(window, still_luma, still_ab, Area(top, top + side, left, left + side), turn_22)
+
+
+def _foreign(row: dict[str, Any], rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """A clip of another film in the same split, of the same size, for some clips; else None."""
+    seed = _seed(row)
+    others = [
+        other
+        for other in rows
+        if other["film"] != row["film"]
+        and all(other[fact] == row[fact] for fact in ("split", "height", "width"))
+    ]
+    return others[seed // _FOREIGN_EVERY % len(others)] if others and not seed % _FOREIGN_EVERY else None
+
+
+def _seed(row: dict[str, Any]) -> int:
+    return int.from_bytes(hashlib.sha256(row["clip"].encode()).digest()[:8], "big")
 
 
 def _walk(job: _Job) -> None:
     """Writes one clip's walk. Raises StorageError."""
-    rgb_T3HW = clean_clip(Corpus.open(job.corpus), job.row)
-    seed = int.from_bytes(hashlib.sha256(job.row["clip"].encode()).digest()[:8], "big")
+    corpus = Corpus.open(job.corpus)
+    rgb_T3HW = clean_clip(corpus, job.row)
+    other_T3HW = None if job.foreign is None else clean_clip(corpus, job.foreign)
     try:
-        clip = walked(rgb_T3HW, np.random.default_rng(seed))
+        clip = walked(
+            rgb_T3HW,
+            np.random.default_rng(_seed(job.row)),
+            None if other_T3HW is None else other_T3HW[len(other_T3HW) // 2],
+        )
     except ValueError as error:
         raise StorageError(f"{job.corpus}: clip {job.row['clip']}: {error}") from error
     streams = {

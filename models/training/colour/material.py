@@ -6,6 +6,7 @@ its own grid; 3 and 4 as in `models.colour.dyeing`.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -45,13 +46,26 @@ class ColourMaterial(NamedTuple):
     """True flow from each frame but the first to the one before, T - 1 entries, half precision."""
 
 
+def hue_turn(rng: np.random.Generator) -> Float:
+    """A turn of all hues, mirrored or not, and a gain of chroma. With hues as they are, a network learns by
+    heart what a few films look like, and gives their colours to what no still shows."""
+    angle, gain, mirror = rng.uniform(0, 2 * np.pi), rng.uniform(0.7, 1.3), rng.choice((-1.0, 1.0))
+    turn = [[np.cos(angle), -mirror * np.sin(angle)], [np.sin(angle), mirror * np.cos(angle)]]
+    return np.asarray(turn, np.float32) * np.float32(gain)
+
+
 def seen_colour(
-    window: WalkedClip, stills_luma_R1HW: Bytes, stills_ab_R2HW: Bytes, area: Area
+    window: WalkedClip,
+    stills_luma_R1HW: Bytes,
+    stills_ab_R2HW: Bytes,
+    area: Area,
+    turn_22: Float | None = None,
 ) -> ColourMaterial:
     """An area of a window. The stills are cut as the window is: where a cell lies in the picture is among
     what it is looked up by.
 
-    window: some frames of a walked clip, all of its film. Raises ValueError for an area whose sides are no
+    window: some frames of a walked clip, all of its film. turn: what becomes of every colour, `hue_turn`'s;
+    None leaves them. Raises ValueError for an area whose sides are no
     multiples of 32 pixels.
     """
     if area.height % SIDE or area.width % SIDE:
@@ -63,6 +77,8 @@ def seen_colour(
     told = [
         evidence(luma_HW[rows, columns], window.reached(frame, area)) for frame, luma_HW in enumerate(lumas)
     ]
+    if turn_22 is not None:
+        told = [replace(each, sources_4HW=_turned(each.sources_4HW, turn_22)) for each in told]
     pairs = _pairs(lumas, estimator)
     still = np.zeros((2, area.height // 4, area.width // 4), np.float32)
     to_previous = [still, *(quarter_flow(pair.backward_hw2[rows, columns]) for pair in pairs)]
@@ -80,8 +96,8 @@ def seen_colour(
         _tensor(to_previous),
         _tensor(to_next),
         torch.from_numpy(stills_luma_R1HW[..., rows, columns].astype(np.float32) / np.float32(255)),
-        torch.from_numpy(ab_of(stills_ab_R2HW[..., rows, columns]) / np.float32(UNIT)),
-        torch.from_numpy(ab_of(window.truth_T3HW[:, 1:, rows, columns]) / np.float32(UNIT)),
+        _colours(stills_ab_R2HW[..., rows, columns], turn_22),
+        _colours(window.truth_T3HW[:, 1:, rows, columns], turn_22),
         (_tensor(motion) if motion else torch.from_numpy(none)).half(),
     )
 
@@ -89,6 +105,18 @@ def seen_colour(
 def _pairs(lumas: Sequence[Float], estimator: FlowEstimator) -> list[Pair]:
     looks = [estimator.look(luma_HW) for luma_HW in lumas]
     return [estimator.between(first, second) for first, second in pairwise(looks)]
+
+
+def _colours(bytes_N2HW: Bytes, turn_22: Float | None) -> Tensor:
+    ab_N2HW = ab_of(bytes_N2HW) / np.float32(UNIT)
+    return torch.from_numpy(ab_N2HW if turn_22 is None else _turned(ab_N2HW, turn_22))
+
+
+def _turned(ab: Float, turn_22: Float) -> Float:
+    """Pictures of (a, b), however many, turned."""
+    pairs_N2HW = ab.reshape(-1, 2, *ab.shape[-2:])
+    turned: Float = np.einsum("ij,njhw->nihw", turn_22, pairs_N2HW).reshape(ab.shape)
+    return turned
 
 
 def _tensor(planes: Sequence[Float]) -> Tensor:

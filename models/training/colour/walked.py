@@ -29,7 +29,7 @@ ABSENT = -1
 # What restoring leaves of a film's age, of 1: grain, the light's wavering from frame to frame, and softness.
 _MOST_GRAIN, _MOST_FLICKER, _MOST_BLUR_PX = 0.02, 0.03, 0.7
 _GRAIN_PX = 0.6
-# So many clips of each kind: one still of the film, two, or one of another shot.
+# So many clips of each kind: two stills of the film, or one of another shot; the others have one.
 _TWO, _SIBLING = 0.35, 0.2
 _ZERO_AB, _SURE = 128, 255
 
@@ -65,19 +65,23 @@ class WalkedClip:
         )
 
 
-def walked(rgb_T3HW: Bytes, rng: np.random.Generator) -> WalkedClip:
+def walked(rgb_T3HW: Bytes, rng: np.random.Generator, foreign_3HW: Bytes | None = None) -> WalkedClip:
     """The generator decides the age that is left, and the stills.
 
-    Raises ValueError for a clip of fewer than four frames.
+    foreign: a frame of another film, given as the still in place of the clip's own: what no still shows is to
+    be left grey. Raises ValueError for a clip of fewer than four frames.
     """
     if len(rgb_T3HW) < 4:
         raise ValueError(f"a clip of {len(rgb_T3HW)} frames: at least 4")
+    film, stills, told = _given(len(rgb_T3HW), rng)
+    if foreign_3HW is not None:
+        film, stills, told = len(rgb_T3HW), (len(rgb_T3HW),), False
+        rgb_T3HW = np.concatenate([rgb_T3HW, foreign_3HW[None]])
     frames = [rgb_3HW.astype(np.float32) / np.float32(255) for rgb_3HW in rgb_T3HW]
     lumas = [luma(frame, "rgb") for frame in frames]
     lab = [lab_of_rgb(frame) for frame in frames]
     aged_T1HW = _coded(_aged(lumas, rng), 255)[:, None]
     seen = aged_T1HW.astype(np.float32) / np.float32(255)
-    film, stills, told = _given(len(frames), rng)
     references = [
         Reference(lab[still][1:], seen[still, 0], still if told else None) for still in dict.fromkeys(stills)
     ]
