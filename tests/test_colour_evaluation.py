@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -16,8 +17,9 @@ from tasks.evaluation.colour.evaluation import WHOLE, evaluate_colour
 from tasks.evaluation.colour.gate import ColourGateRules, colour_gate_rules, decide_colour
 from tasks.evaluation.colour.page import write_colour_evaluation
 from tasks.evaluation.colour.request import ColourEvaluationRequest, trials_of
-from tasks.evaluation.colour.score import ColourScore
+from tasks.evaluation.colour.score import ColourScore, ColourTally
 from tasks.evaluation.colour.set import ColourSet, known_colours
+from tasks.evaluation.cost import Spent
 from tasks.request import RequestError
 from tests.corpora import make_clip, make_colour_clip, write_corpus
 
@@ -93,15 +95,27 @@ def test_slices_are_told_and_the_page_is_written(corpus: str, tmp_path: Path) ->
     pooled = [grey[part].ciede2000 for part in ("middle", "far", "sibling")]
     assert min(pooled) < grey[WHOLE].ciede2000 < max(pooled)
     assert counted == [(0, 2), (1, 2), (2, 2)]
+    assert min(score.seconds_per_frame for score in (*grey.values(), *copied.values())) > 0
+    assert min(score.memory_bytes for score in (*grey.values(), *copied.values())) > 10**7
     write_colour_evaluation(compared, tmp_path)
     page = (tmp_path / "index.html").read_text()
     assert "film &lt;a&gt;.mkv, far" in page
     assert "<a>.mkv" not in page
     told = json.loads((tmp_path / "evaluation.json").read_text())
     assert told["scores"]["grey"]["far"] == asdict(grey["far"])
+    assert told["colourisers"][1] == asdict(compared.colourisers[1])
     files = [picture["file"] for shown in told["gallery"] for picture in shown["pictures"]]
     assert len(files) == 6 * 3
+    assert "memory, MB" in page
+    first, shown = ColourSet(compared.request), cv2.imread(str(tmp_path / files[0]))
+    assert np.array_equal(shown[..., ::-1], first.read(first.clips[0])[FRAMES // 4].transpose(1, 2, 0))
     assert all((tmp_path / file).is_file() and file in page for file in files)
+
+
+def test_of_memory_the_most_is_told_and_of_time_the_mean() -> None:
+    spent = Spent(frames=2, seconds=3.0, memory_bytes=5), Spent(frames=6, seconds=1.0, memory_bytes=4)
+    told = sum((ColourTally(clips=1, spent=each) for each in spent), ColourTally()).told()
+    assert (told.frames, told.seconds_per_frame, told.memory_bytes) == (8, 0.5, 5)
 
 
 def test_what_cannot_be_compared(corpus: str, tmp_path: Path) -> None:
@@ -118,7 +132,7 @@ def scores(**parts: tuple[float, float]) -> Mapping[str, ColourScore]:
     """CIEDE2000 and flicker by slice; films have a clip each."""
     names = {"whole": WHOLE, "film": "film a, far"}
     return {
-        names.get(name, name): ColourScore(1 if name == "film" else 6, 60, ciede, 30.0, flicker, 1.0, 0.1)
+        names.get(name, name): ColourScore(1 if name == "film" else 6, 60, ciede, 30.0, flicker, 1.0, 0.1, 9)
         for name, (ciede, flicker) in parts.items()
     }
 

@@ -29,6 +29,7 @@ _MODULES = (
     "corpora/aging",
     "corpora/recipes",
     "corpora/wear",
+    "evaluation/cost",
     "evaluation/evaluation",
     "evaluation/gallery",
     "evaluation/judge",

@@ -37,7 +37,7 @@ class Exhibit:
     part: str
     """The slice it is of."""
     told: str
-    """Film and frame, for people."""
+    """Which frame of what, for people."""
     pictures: tuple[Shown, ...]
 
 
@@ -55,19 +55,19 @@ def exhibit(
     seen = _seen(damaged_CHW, colour)
     if truth is None or not truth[1].any():
         cut = _cut(np.zeros(damaged_CHW.shape[1:], bool))
-        pictures = [_shown("as it is", seen[cut])]
+        pictures = [shown("as it is", seen[cut])]
     else:
         undamaged_CHW, damage_HW = truth
         cut = _cut(damage_HW)
         pictures = [
-            _shown("undamaged", _seen(undamaged_CHW, colour)[cut]),
-            _shown("damaged", seen[cut]),
-            _shown("damage", _marks(seen, np.zeros_like(damage_HW), damage_HW)[cut]),
+            shown("undamaged", _seen(undamaged_CHW, colour)[cut]),
+            shown("damaged", seen[cut]),
+            shown("damage", _marks(seen, np.zeros_like(damage_HW), damage_HW)[cut]),
         ]
     for title, repair in repairs:
         marks = _marks(seen, repair.mask_HW, truth[1] if truth else None)
-        pictures.append(_shown(title, _seen(repair.planes_CHW, colour)[cut]))
-        pictures.append(_shown(f"{title}: mask", marks[cut]))
+        pictures.append(shown(title, _seen(repair.planes_CHW, colour)[cut]))
+        pictures.append(shown(f"{title}: mask", marks[cut]))
     return Exhibit(part, told, tuple(pictures))
 
 
@@ -100,7 +100,8 @@ def _marks(seen: NDArray[np.uint8], found_HW: Mask, damage_HW: Mask | None) -> N
     return marked
 
 
-def _shown(label: str, picture: NDArray[np.uint8]) -> Shown:
+def shown(label: str, picture: NDArray[np.uint8]) -> Shown:
+    """A picture (H, W) or (H, W, 3)."""
     done, data = cv2.imencode(".png", np.ascontiguousarray(picture))
     if not done:
         raise ValueError(f"{label}: a picture {picture.shape} cannot be coded")

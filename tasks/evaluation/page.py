@@ -1,35 +1,16 @@
-"""An evaluation in a folder: one page, readable without anything else, the same as JSON, and its pictures.
+"""The page of an evaluation of restorers, readable without anything else. Names from outside are escaped."""
 
-Names from outside are escaped.
-"""
-
-import base64
-import json
-import re
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
-from typing import Any
 
-from storage.filesystem import write_atomically
 from tasks.evaluation.evaluation import Evaluation
-from tasks.evaluation.gallery import Exhibit
+from tasks.evaluation.folder import GALLERY_STYLE, exhibits, origin, write_folder
 from tasks.evaluation.score import SliceScore
-from tasks.page import PALETTE, STYLE, legend, page, table
+from tasks.page import PALETTE, legend, page, table
 from tasks.plots import Bars, bars_svg
 
-PAGE, RECORD, GALLERY = "index.html", "evaluation.json", "gallery"
-FORMAT = 1
-"""Of the JSON."""
-
-_STYLE = (
-    STYLE
-    + """
-figure { display: inline-block; margin: 0 .4rem .6rem 0 } figcaption { font-size: 12px; color: #999 }
-img { display: block; image-rendering: pixelated }
-"""
-)
+_STYLE = GALLERY_STYLE + "img { image-rendering: pixelated }\n"
 _INPUT = "#9a9a9a"
 _HEAD = (
     "",
@@ -67,33 +48,8 @@ _KEY = (
 
 
 def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """Writes `index.html`, `evaluation.json` and `gallery/*.png`; an earlier evaluation there is replaced.
-
-    Raises VaultError where the folder cannot be written.
-    """
-    for old in (folder / GALLERY).glob("[0-9][0-9]-[0-9][0-9]-*.png"):
-        old.unlink()
-    for name, png in _files(evaluation):
-        write_atomically(folder / GALLERY / name, base64.b64decode(png))
-    told = json.dumps(evaluation_facts(evaluation), indent=1, allow_nan=False)
-    write_atomically(folder / RECORD, f"{told}\n".encode())
-    write_atomically(folder / PAGE, evaluation_html(evaluation).encode())
-
-
-def evaluation_facts(evaluation: Evaluation) -> dict[str, Any]:
-    """All of it as JSON has it, pictures by the names of their files."""
-    names = iter([name for name, _ in _files(evaluation)])
-    gallery = [
-        {
-            "part": shown.part,
-            "told": shown.told,
-            "pictures": [
-                {"label": picture.label, "file": f"{GALLERY}/{next(names)}"} for picture in shown.pictures
-            ],
-        }
-        for shown in evaluation.gallery
-    ]
-    return {"format": FORMAT, **asdict(evaluation), "gallery": gallery}
+    """As `write_folder`."""
+    write_folder(evaluation, evaluation_html(evaluation), folder)
 
 
 def evaluation_html(evaluation: Evaluation) -> str:
@@ -113,8 +69,8 @@ def evaluation_html(evaluation: Evaluation) -> str:
         + "".join(_slice(evaluation, name) for name in evaluation.slices)
         + "<h2>Gallery</h2>"
         + _KEY
-        + "".join(_exhibit(shown) for shown in evaluation.gallery)
-        + _origin(evaluation),
+        + _gallery(evaluation)
+        + origin(evaluation, f"{evaluation.request.clips} of each part"),
         _STYLE,
     )
 
@@ -201,34 +157,6 @@ def _percent(share: float | None) -> float | None:
     return _scaled(share, 100)
 
 
-def _exhibit(shown: Exhibit) -> str:
-    figures = "".join(
-        f'<figure><img src="data:image/png;base64,{escape(picture.png)}" alt="{escape(picture.label)}">'
-        f"<figcaption>{escape(picture.label)}</figcaption></figure>"
-        for picture in shown.pictures
-    )
-    return f"<h3>{escape(shown.part)}</h3><p>{escape(shown.told)}</p>{figures}"
-
-
-def _origin(evaluation: Evaluation) -> str:
-    request = evaluation.request
-    facts = (
-        ("corpus", request.corpus),
-        ("its manifest", evaluation.manifest_sha256),
-        ("clips", f"{request.clips} of each part, of {request.split}, seed {request.seed}"),
-        ("the set's pixels", evaluation.set_sha256),
-        ("code", evaluation.made_by["code"]),
-    )
-    return "<h2>Where it comes from</h2>" + table((), facts)
-
-
-def _files(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
-    """The name and the base64 of each picture's file."""
-    for n, shown in enumerate(evaluation.gallery):
-        for k, picture in enumerate(shown.pictures):
-            yield f"{n:02d}-{k:02d}-{_plain(shown.part)}-{_plain(picture.label)}.png", picture.png
-
-
-def _plain(name: str) -> str:
-    """What any file system takes of a name."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+def _gallery(evaluation: Evaluation) -> str:
+    pictures = (picture for shown in evaluation.gallery for picture in shown.pictures)
+    return exhibits(evaluation.gallery, (f"data:image/png;base64,{picture.png}" for picture in pictures))

@@ -5,37 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-import psutil
-
 from models.catalogue import load_restorer, resolved, title
 from models.errors import UnknownRestorer, WeightsError
 from models.restorer import Footage, Repair, Restorer
+from tasks.evaluation.cost import Spent, watched
 from tasks.request import RequestError
 
 INPUT = "none"
 """The restorer that leaves the film as it is."""
 _WARM_UP_FRAMES = 2
-
-
-@dataclass(frozen=True)
-class Spent:
-    """Adds with `+`; of memory, the most is kept."""
-
-    frames: int = 0
-    megapixels: float = 0.0
-    seconds: float = 0.0
-    """Wall clock, with what else the machine did."""
-    memory_bytes: int = 0
-    """The most resident memory of the whole process that was seen after one of this restorer's frames:
-    whatever else is loaded counts too."""
-
-    def __add__(self, other: "Spent") -> "Spent":
-        return Spent(
-            self.frames + other.frames,
-            self.megapixels + other.megapixels,
-            self.seconds + other.seconds,
-            max(self.memory_bytes, other.memory_bytes),
-        )
 
 
 @dataclass(frozen=True)
@@ -53,12 +31,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class RivalFacts:
-    """What a restorer is."""
+    """What a restorer or a colouriser is."""
 
     title: str
     """By which its scores go."""
     name: str
-    """`classical`, `none`, or the bundle's directory."""
+    """`classical`, `none`, or the bundle's directory; a colouriser's is that of its card."""
     version: str
     parameters: Mapping[str, float | int | str | bool] = field(default_factory=dict)
     weights_sha256: str | None = None
@@ -81,16 +59,10 @@ class Rival:
             start = time.perf_counter()
             list(islice(self._restorer.restore(footage), _WARM_UP_FRAMES))
             self._starting_s = time.perf_counter() - start
-        process, memory = psutil.Process(), 0
-        repairs, start = [], time.perf_counter()
-        for repair in self._restorer.restore(footage):
-            repairs.append(repair)
-            memory = max(memory, process.memory_info().rss)
-        seconds = time.perf_counter() - start
+        repairs, spent = watched(self._restorer.restore(footage), footage)
         if len(repairs) != footage.frame_count:
             raise ValueError(f"{self.title}: {len(repairs)} repairs of {footage.frame_count} frames")
-        megapixels = len(repairs) * footage.height * footage.width / 1e6
-        self._spent += Spent(len(repairs), megapixels, seconds, memory)
+        self._spent += spent
         return repairs
 
     def facts(self) -> RivalFacts:

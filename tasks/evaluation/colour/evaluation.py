@@ -4,14 +4,12 @@ Shape suffixes: H rows, W columns; 3 is (red, green, blue).
 """
 
 import hashlib
-import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.colour.colouriser import Coloured, Colouriser
 from models.colour.lab import Float, Matrix, chroma_for, lab_of_ycc, rgb_of_ycc
@@ -19,6 +17,9 @@ from models.metrics.colour import ColourFidelity, chroma_flicker, colour_fidelit
 from tasks.evaluation.colour.request import ColourEvaluationRequest
 from tasks.evaluation.colour.score import ColourScore, ColourTally
 from tasks.evaluation.colour.set import ColourSet, KnownColour, known_colours
+from tasks.evaluation.cost import watched
+from tasks.evaluation.gallery import Exhibit, Shown, shown
+from tasks.evaluation.rival import RivalFacts
 from tasks.recipe import installation, network_engines
 
 WHOLE = "all"
@@ -28,38 +29,12 @@ _EVERY = 3
 """Frames from one that is compared with the truth to the next: neighbours are much alike."""
 _SHOWN = 1
 """Clips of each film that the page shows."""
-
-RGB = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class ColouriserFacts:
-    """What a colouriser is."""
-
-    title: str
-    """By which its scores go."""
-    name: str
-    """Its card's."""
-    version: str
-    parameters: Mapping[str, float | int | str | bool] = field(default_factory=dict)
-    weights_sha256: str | None = None
-    device: str = "cpu"
-
-
-@dataclass(frozen=True)
-class ColourExhibit:
-    """One frame as every colouriser has it."""
-
-    part: str
-    told: str
-    """Clip and frame, for people."""
-    pictures: tuple[tuple[str, RGB], ...]
-    """(H, W, 3) by their labels: the true colour first."""
+_MODULES = tuple(f"tasks/evaluation/{name}.py" for name in ("cost", "gallery", "set"))
 
 
 @dataclass(frozen=True)
 class ColourEvaluation:
-    """The same request, code and weights give the same but for times."""
+    """Plain all through. The same request, code and weights give the same but for times and memory."""
 
     request: ColourEvaluationRequest
     manifest_sha256: str
@@ -68,12 +43,13 @@ class ColourEvaluation:
     """Over the pixels of all clips: evaluations of which it is the same compare."""
     made_by: Mapping[str, Any]
     """Digest of the code, and the versions of what it runs on."""
-    colourisers: tuple[ColouriserFacts, ...]
+    colourisers: tuple[RivalFacts, ...]
     slices: tuple[str, ...]
     """In the order in which to tell them: all, the tests, and `film <name>, <test>`."""
     scores: Mapping[str, Mapping[str, ColourScore]]
     """By a colouriser's title and a slice."""
-    gallery: tuple[ColourExhibit, ...]
+    gallery: tuple[Exhibit, ...]
+    """The true colour first."""
 
 
 def evaluate_colour(
@@ -88,26 +64,27 @@ def evaluate_colour(
     """
     material = ColourSet(request)
     sums: dict[str, dict[str, ColourTally]] = defaultdict(lambda: defaultdict(ColourTally))
-    pixels, gallery, shown = hashlib.sha256(), list[ColourExhibit](), defaultdict[str, int](int)
+    pixels, gallery, seen = hashlib.sha256(), list[Exhibit](), defaultdict[str, int](int)
+    facts = tuple(_facts(title, colouriser) for title, colouriser in colourisers.items())
     for n, clip in enumerate(material.clips):
         progress(n, len(material))
         rgb_T3HW = material.read(clip)
         pixels.update(rgb_T3HW.tobytes())
-        shown[clip.film] += 1
+        seen[clip.film] += 1
         for known in known_colours(rgb_T3HW):
             part = f"film {clip.film}, {known.test.name}"
-            pictures = [("true colour", _bytes(known.rgb(_middle(known))))]
+            pictures = [("true colour", known.rgb(_middle(known)))]
             for title, colouriser in colourisers.items():
-                tally, picture = _tried(colouriser, known)
+                tally, rgb_3HW = _tried(colouriser, known)
                 for name in (WHOLE, known.test.name, part):
                     sums[title][name] += tally
-                pictures.append((title, picture))
-            if shown[clip.film] <= _SHOWN:
+                pictures.append((title, rgb_3HW))
+            if seen[clip.film] <= _SHOWN:
                 told = f"clip {clip.row['clip']}, frame {_middle(known)}"
-                gallery.append(ColourExhibit(part, told, tuple(pictures)))
+                gallery.append(Exhibit(part, told, tuple(_shown(*picture) for picture in pictures)))
     progress(len(material), len(material))
     made_by = {
-        **installation("models", "storage", "tasks/evaluation/colour"),
+        **installation("models", "storage", "tasks/evaluation/colour", *_MODULES),
         "network_engines": network_engines()
         if any(each.card.weights_sha256 for each in colourisers.values())
         else {},
@@ -118,18 +95,17 @@ def evaluate_colour(
         material.corpus.record["manifest_sha256"],
         pixels.hexdigest(),
         made_by,
-        tuple(_facts(title, colouriser) for title, colouriser in colourisers.items()),
+        facts,
         slices,
         {title: {part: sums[title][part].told() for part in slices} for title in colourisers},
         tuple(gallery),
     )
 
 
-def _tried(colouriser: Colouriser, known: KnownColour) -> tuple[ColourTally, RGB]:
-    """One clip's tally, and how its middle frame came out."""
-    test, start = known.test, time.perf_counter()
-    results = list(colouriser.colour(known.footage, [known.still]))
-    seconds = time.perf_counter() - start
+def _tried(colouriser: Colouriser, known: KnownColour) -> tuple[ColourTally, Float]:
+    """One clip's tally, and how the frame that is shown came out."""
+    test, footage = known.test, known.footage
+    results, spent = watched(colouriser.colour(footage, [known.still]), footage)
     if len(results) != test.frames:
         raise ValueError(f"{colouriser.card.name}: {len(results)} frames of {test.frames}")
     fidelity = ColourFidelity()
@@ -139,8 +115,8 @@ def _tried(colouriser: Colouriser, known: KnownColour) -> tuple[ColourTally, RGB
         fidelity += colour_fidelity(lab_of_ycc(luma_HW, chroma_2HW, _MATRIX), known.lab(frame))
     flicker = chroma_flicker((each.ab_2HW for each in results[: test.scored]), known.motion)
     luma_HW = known.luma(_middle(known))
-    picture = rgb_of_ycc(luma_HW, _chroma(results[_middle(known)], luma_HW), _MATRIX)
-    return ColourTally(1, test.frames, fidelity, flicker, known.flicker, seconds), _bytes(picture)
+    rgb_3HW = rgb_of_ycc(luma_HW, _chroma(results[_middle(known)], luma_HW), _MATRIX)
+    return ColourTally(1, fidelity, flicker, known.flicker, spent), rgb_3HW
 
 
 def _middle(known: KnownColour) -> int:
@@ -154,9 +130,8 @@ def _chroma(coloured: Coloured, luma_HW: Float) -> Float:
     return chroma_for(luma_HW, coloured.ab_2HW, _MATRIX)
 
 
-def _bytes(rgb_3HW: Float) -> RGB:
-    picture: RGB = np.rint(np.clip(rgb_3HW, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0)
-    return picture
+def _shown(label: str, rgb_3HW: Float) -> Shown:
+    return shown(label, np.rint(np.clip(rgb_3HW[::-1], 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0))
 
 
 def _slices(sums: Mapping[str, ColourTally]) -> tuple[str, ...]:
@@ -164,8 +139,9 @@ def _slices(sums: Mapping[str, ColourTally]) -> tuple[str, ...]:
     return tuple(sorted(sums, key=lambda name: (name != WHOLE, name.startswith("film "))))
 
 
-def _facts(title: str, colouriser: Colouriser) -> ColouriserFacts:
+def _facts(title: str, colouriser: Colouriser) -> RivalFacts:
+    """Loads its engine, which is not counted among its seconds."""
     card = colouriser.card
-    return ColouriserFacts(
+    return RivalFacts(
         title, card.name, card.version, dict(card.parameters), card.weights_sha256, colouriser.device
     )

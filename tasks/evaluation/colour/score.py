@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 
 from models.metrics.colour import ColourFidelity
+from tasks.evaluation.cost import Spent
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class ColourScore:
     """The true colour's own, beside which it is to be read."""
     seconds_per_frame: float
     """Wall clock, with all else that the machine did."""
+    memory_bytes: int
+    """As `Spent` has it."""
 
 
 @dataclass(frozen=True)
@@ -30,32 +33,31 @@ class ColourTally:
     """Adds with `+`."""
 
     clips: int = 0
-    frames: int = 0
     fidelity: ColourFidelity = field(default_factory=ColourFidelity)
     flicker: float = 0.0
     """Sum over clips."""
     flicker_truth: float = 0.0
     """The same."""
-    seconds: float = 0.0
+    spent: Spent = field(default_factory=Spent)
 
     def __add__(self, other: "ColourTally") -> "ColourTally":
         return ColourTally(
             self.clips + other.clips,
-            self.frames + other.frames,
             self.fidelity + other.fidelity,
             self.flicker + other.flicker,
             self.flicker_truth + other.flicker_truth,
-            self.seconds + other.seconds,
+            self.spent + other.spent,
         )
 
     def told(self) -> ColourScore:
         """Of at least one clip."""
         return ColourScore(
             self.clips,
-            self.frames,
+            self.spent.frames,
             self.fidelity.ciede2000,
             self.fidelity.psnr_ab if isfinite(self.fidelity.psnr_ab) else None,
             self.flicker / self.clips,
             self.flicker_truth / self.clips,
-            self.seconds / self.frames,
+            self.spent.seconds / self.spent.frames,
+            self.spent.memory_bytes,
         )
