@@ -124,7 +124,8 @@ def test_training_learns() -> None:
     before = judged(COURSE, ReweaveLearner(network()), FROZEN, network().state_dict())
     done, notes = run(replace(COURSE, steps=60, validate_steps=20, rate=3e-3, averaged=0.9))
     assert len(notes.steps) == 60
-    assert len(notes.looks) == 3
+    assert len(notes.looks) == 1 + 3
+    assert notes.looks[0]["loss"] == pytest.approx(before["loss"], rel=1e-5)
     assert {name: each.shape for name, each in notes.pictures.items()} == {
         "window 1": (SIDE, 4 * SIDE, 3),
         "window 2": (SIDE, 4 * SIDE, 3),
@@ -268,7 +269,42 @@ def test_it_ends_when_it_gets_no_better() -> None:
     stuck = replace(COURSE, steps=40, validate_steps=1, patience=2, rate=1e-9, averaged=0.0)
     done, notes = run(stuck)
     assert done.step < 40
-    assert len(notes.looks) == done.step
+    assert len(notes.looks) == 1 + done.step
+    end = -1 - stuck.patience
+    assert min(notes.looks, key=lambda look: look["loss"]) is notes.looks[end]
+
+
+def test_what_only_gets_worse_ends_as_it_began() -> None:
+    class Lying(Endless):
+        def __iter__(self) -> Iterator[Material]:
+            for material in super().__iter__():
+                yield material._replace(damage_T1HW=~material.damage_T1HW)
+
+    own, notes = network(), Notes()
+    first = begin(own.state_dict()).network
+    course = replace(COURSE, rate=3e-3, averaged=0.0)
+    done = train(
+        course, ReweaveLearner(own), Lying(), FROZEN, begin(own.state_dict()), notes, lambda each: None
+    )
+    assert notes.looks[0]["loss"] < min(look["loss"] for look in notes.looks[1:])
+    assert all(torch.equal(weight, done.champion[name]) for name, weight in first.items())
+    assert any(not torch.equal(weight, done.network[name]) for name, weight in first.items())
+
+
+def test_weights_that_are_no_numbers_are_never_kept() -> None:
+    progress = begin(network().state_dict())
+
+    class Poison(Notes):
+        def stepped(self, step: int, told: Mapping[str, float]) -> None:
+            if step == COURSE.validate_steps:
+                progress.averaged["head.weight"].fill_(float("nan"))
+
+    def keep(each: Progress) -> None:
+        raise AssertionError("kept")
+
+    with pytest.raises(ArithmeticError, match="step 3: the loss is no number"):
+        train(COURSE, ReweaveLearner(network()), Endless(), FROZEN, progress, Poison(), keep)
+    assert all(weight.isfinite().all() for weight in progress.best.values())
 
 
 def test_a_loss_that_is_no_number_ends_it() -> None:

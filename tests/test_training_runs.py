@@ -1,16 +1,23 @@
 """A training in its folder: begun, taken up, ended as a bundle that restores."""
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
+import numpy as np
 import pytest
 
 from models.errors import WeightsError
+from models.training.pictures import RGB
+from models.training.progress import read_progress, write_progress
 from models.weights import load_network, read_bundle
+from tasks.learning.report import TrainingReport
 from tasks.learning.request import TrainingRequest
 from tasks.learning.training import BUNDLE, COURSE, PROGRESS, train_network
+from tasks.mlflow_engine import Tracked
 from tasks.request import RequestError
 from tests.corpora import make_clip, write_corpus
 from tests.learners import Notes, asking, trained_by_two
@@ -31,7 +38,7 @@ def test_a_training_ends_as_a_bundle(asked: TrainingRequest, tmp_path: Path) -> 
     notes = Notes()
     bundle = train_network(asked, tmp_path / "run", notes)
     assert list(notes.steps) == [1, 2, 3, 4]
-    assert notes.looks == [2, 4]
+    assert notes.looks == [0, 2, 4]
     assert read_bundle(tmp_path / "run" / BUNDLE).sha256 == bundle.sha256
     assert load_network(bundle).config.channels == 48
     assert bundle.origin["course"]["steps"] == 4
@@ -137,6 +144,37 @@ def test_folders_of_other_trainings_are_left_alone(asked: TrainingRequest, tmp_p
     (tmp_path / "run" / COURSE).write_text("{")
     with pytest.raises(WeightsError, match="damaged; remove the folder"):
         train_network(asked, tmp_path / "run", Notes())
+
+
+def test_progress_of_a_network_that_was_built_otherwise(asked: TrainingRequest, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    train_network(asked, folder, Notes())
+    told = json.loads((folder / COURSE).read_bytes())
+    progress = read_progress(folder / PROGRESS, told)
+    progress.network.popitem()
+    write_progress(folder / PROGRESS, progress, told)
+    with pytest.raises(WeightsError, match="built otherwise, before an update; remove the folder"):
+        train_network(asked, folder, Notes())
+
+
+def test_a_look_is_not_counted_among_the_steps_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, told = [0.0], list[Mapping[str, float]]()
+
+    class Run:
+        def numbers(self, step: int, numbers: Mapping[str, float]) -> None:
+            told.append(numbers)
+
+        def picture(self, name: str, picture_HWC: RGB) -> None:
+            clock[0] += 100.0
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    report = TrainingReport(cast("Tracked", Run()), 2, lambda done: None)
+    report.looked(0, {})
+    report.pictured(0, {"window 1": np.zeros((1, 1, 3), np.uint8)})
+    for step in range(1, 11):
+        clock[0] += 1.0
+        report.stepped(step, {"loss": float(step)})
+    assert told == [{}, {"loss": 5.5, "windows_per_second": 2.0}]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ Shape suffixes: N windows, T frames, C channels, H rows, W columns.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from typing import Any, Protocol, TypeVar, cast
 
 import numpy as np
@@ -63,10 +64,11 @@ def train(
 ) -> Progress:
     """Trains from where `progress` stands to the course's end, or until it gets no better.
 
-    frozen: batches that the network is judged by and never learns from. keep: is given the progress after
-    each look, and may write it down. company: who learns from the other parts of each batch; all begin with
-    the same progress and end with the same weights, and only the first worker uses `frozen`, `reporter` and
-    `keep` and knows the best weights. Raises ArithmeticError where the loss is no number.
+    frozen: batches that the network is judged by and never learns from; by them it is looked at before the
+    first step too, as it may never be better. keep: is given the progress after each later look, and may
+    write it down. company: who learns from the other parts of each batch; all begin with the same progress
+    and end with the same weights, and only the first worker uses `frozen`, `reporter` and `keep` and knows
+    the best weights. Raises ArithmeticError where the loss is no number.
 
     What all go down is the loss of the whole batch: sums are taken over all parts before one is divided by
     another. Another number of workers adds in another order, and differs in the last digits alone.
@@ -84,6 +86,8 @@ def train(
     optimizer = torch.optim.AdamW(named.values(), course.rate, weight_decay=course.weight_decay)
     _take_up(optimizer, named, progress)
     batches, total = iter(feed), over_all(company)
+    if progress.best_score is None:
+        company.decided(lambda: _look(course, learner, frozen, progress, reporter))
     while progress.step < course.steps and not _in_vain(course, progress):
         step = progress.step
         for group in optimizer.param_groups:
@@ -107,7 +111,7 @@ def train(
         gradients = [weight.grad for weight in named.values() if weight.grad is not None]
         company.mean([*gradients, losses])
         if not torch.isfinite(losses[0]):
-            raise ArithmeticError(f"step {step}: the loss is no number; lower the rate")
+            raise _no_number(step)
         norm = torch.nn.utils.clip_grad_norm_(network.parameters(), course.longest_gradient)
         optimizer.step()
         _average(progress.averaged, network.state_dict(), course.kept_at(step))
@@ -165,6 +169,8 @@ def _look(
 ) -> int:
     """Looks since the best one."""
     told, pictures = _examined(course, learner, frozen, progress.averaged)
+    if not isfinite(told["loss"]):
+        raise _no_number(progress.step)
     reporter.looked(progress.step, told)
     reporter.pictured(progress.step, pictures)
     if progress.best_score is None or told["loss"] < progress.best_score:
@@ -173,6 +179,10 @@ def _look(
     else:
         progress.looks_since_best += 1
     return progress.looks_since_best
+
+
+def _no_number(step: int) -> ArithmeticError:
+    return ArithmeticError(f"step {step}: the loss is no number; lower the rate")
 
 
 def _in_vain(course: Course, progress: Progress) -> bool:

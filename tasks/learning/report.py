@@ -31,11 +31,11 @@ class TrainingReport:
         if self._steps:
             self._tell(step)
         self._run.numbers(step, {f"frozen_{name}": value for name, value in told.items()})
-        self._since = time.monotonic()  # a look is no step
 
     def pictured(self, step: int, pictures: Mapping[str, RGB]) -> None:
         for name, picture_HWC in pictures.items():
             self._run.picture(f"{name}, step {step:06}", picture_HWC)
+        self._since = time.monotonic()  # a look is no step
 
     def _tell(self, step: int) -> None:
         now = time.monotonic()

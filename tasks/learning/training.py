@@ -1,7 +1,7 @@
 """One training on a corpus, in one process or several: resumed where it stopped, ended as a weight bundle.
 
 A folder holds it: `course.json`, what is trained how, written first; `progress.safetensors`, how far it came;
-`bundle`, its best weights so far.
+`bundle`, its best weights, once it has ended.
 """
 
 import json
@@ -22,7 +22,7 @@ from models.training.learner import Learner
 from models.training.loop import Reporter, train
 from models.training.perceptual import find_perceptual
 from models.training.pictures import RGB
-from models.training.progress import Progress, begin, read_progress, write_progress
+from models.training.progress import Progress, State, begin, read_progress, write_progress
 from models.weights import Bundle, load_network, read_bundle, write_bundle
 from storage.corpus import Corpus
 from storage.filesystem import write_atomically
@@ -71,7 +71,7 @@ def train_network(
     if perceptual is not None:
         perceptual.to(device)
         told["vgg19"] = perceptual.sha256
-    progress = company.decided(lambda: _taken_up(folder, told) or first)
+    progress = company.decided(lambda: _taken_up(folder, told, first) or first)
     feed = Feeder(
         material, request.batch_items, request.workers, progress.fed or None, company.rank, company.size
     )
@@ -100,6 +100,10 @@ def _first(request: TrainingRequest, network: "Network", subject: Subject) -> Pr
     return begin(load_network(bundle).state_dict())
 
 
+def _shapes(weights: State) -> dict[str, torch.Size]:
+    return {name: weight.shape for name, weight in weights.items()}
+
+
 def _begun_from(request: TrainingRequest) -> dict[str, Any]:
     """For the bundle's origin: steps are those of the training that it was begun from, 0 where unknown."""
     if not request.begin:
@@ -108,10 +112,17 @@ def _begun_from(request: TrainingRequest) -> dict[str, Any]:
     return {"begun_from": {"sha256": bundle.sha256, "steps": bundle.origin.get("steps", 0)}}
 
 
-def _taken_up(folder: Path, told: Mapping[str, Any]) -> Progress | None:
-    """Where the folder's training stands; None where it begins, which is written down."""
+def _taken_up(folder: Path, told: Mapping[str, Any], first: Progress) -> Progress | None:
+    """Where the folder's training stands; None where it begins, which is written down. Raises WeightsError
+    for weights that are not those of the network that begins now."""
     if (folder / PROGRESS).exists():
-        return read_progress(folder / PROGRESS, told)
+        progress = read_progress(folder / PROGRESS, told)
+        if _shapes(progress.network) != _shapes(first.network):
+            raise WeightsError(
+                f"{folder / PROGRESS}: of a network that was built otherwise, before an update; remove the "
+                "folder to train anew"
+            )
+        return progress
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(folder / COURSE, json.dumps(told, indent=2).encode())
     return None
@@ -162,7 +173,9 @@ def _planned(
     learner.network.load_state_dict(first.network)
 
     def fit() -> Course:
-        left_s = request.budget_s - (time.perf_counter() - started)
+        left_s = (
+            request.budget_s - (time.perf_counter() - started) - clock.look_s
+        )  # that before the first step
         try:
             return fitted(request.pace, left_s, clock.step_s, clock.look_s)
         except ValueError as error:
@@ -176,16 +189,17 @@ class _Clock:
 
     def __init__(self) -> None:
         self._stepped: list[float] = []
-        self.look_s = 0.0
+        self._since, self.look_s = time.perf_counter(), 0.0
 
     def stepped(self, step: int, told: Mapping[str, float]) -> None:
-        self._stepped.append(time.perf_counter())
+        self._since = time.perf_counter()
+        self._stepped.append(self._since)
 
     def looked(self, step: int, told: Mapping[str, float]) -> None:
-        self.look_s = time.perf_counter() - self._stepped[-1]
+        self.look_s = time.perf_counter() - self._since
 
     def pictured(self, step: int, pictures: Mapping[str, RGB]) -> None:
-        self.look_s = time.perf_counter() - self._stepped[-1]
+        self.look_s = time.perf_counter() - self._since
 
     @property
     def step_s(self) -> float:
