@@ -11,6 +11,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -193,6 +194,20 @@ def test_settings_are_part_of_a_version(registry: Registry, tmp_path: Path) -> N
     shutil.rmtree(registry.fetch(versions[0]))
     with pytest.raises(RegistryError, match="is not what was registered"):
         registry.fetch(versions[0])
+
+
+def test_a_run_that_goes_on_tells_its_version_what_the_gate_says_now(
+    registry: Registry, tmp_path: Path
+) -> None:
+    bundle, card = write_bundle(tmp_path, untrained("reweave")), "# A card\n" + "- a film\n" * 1000
+    with registry.server.begin("retrain", "run", {}, {}) as run:
+        before = registry.register(run, bundle.folder, card, {"gate": "passed", "corpus": "abc"})
+        again = registry.register(run, bundle.folder, card, {"gate": "not passed"})
+    assert again == replace(before, tags={**before.tags, "gate": "not passed"})
+    # Databases that hold to their columns' lengths take the card's beginning; the whole lies with the bundle.
+    made = registry.server.ask(lambda client: client.get_model_version(before.model, str(before.number)))
+    assert made.description == card[:5000]
+    assert (registry.fetch(before) / CARD).read_text() == card
 
 
 def test_rolling_back_ends_however_often_one_was_promoted(registry: Registry, tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ _NAMED = re.compile(
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _BUNDLE = "bundle"
 _MOST = 1000
+_LONGEST_DESCRIPTION = 5000
+"""Characters: its column's, which PostgreSQL and MySQL hold to. The card itself lies beside the bundle."""
 _WEIGHTS, _WHOLE = "sha256", "bundle_sha256"
 _ROLLED_BACK, _SUCCESSION = "rolled_back", "succession"
 _DESCRIPTIONS: Mapping[Model, str] = {
@@ -91,13 +93,15 @@ class Registry:
 
     def register(self, run: Tracked, folder: Path, card: str, tags: Mapping[str, str]) -> Version:
         """A bundle as a version, with its card; it has no alias yet. One that the run registered before is
-        taken again. Raises RegistryError, WeightsError."""
+        taken again, and told anew. Raises RegistryError, WeightsError."""
         bundle = read_bundle(folder)
         check_weights(bundle)
         whole = sha256_of(folder / CONFIG)
+        told = {key: value[:LONGEST] for key, value in tags.items()}
         for version in self.versions():
             if (version.run_id, version.bundle_sha256) == (run.run_id, whole):
-                return version
+                self.tag(version, told)
+                return self.version(version.name)
         with tempfile.TemporaryDirectory() as place:
             written = Path(place, CARD)
             written.write_text(card, encoding="utf-8")
@@ -108,12 +112,12 @@ class Registry:
             lambda client: client.create_registered_model(self.model, description=_DESCRIPTIONS[self.model]),
         )
         source = f"{run.artifacts}/{_BUNDLE}"
-        told = {key: value[:LONGEST] for key, value in tags.items()} | {
-            _WEIGHTS: bundle.sha256,
-            _WHOLE: whole,
-        }
+        told |= {_WEIGHTS: bundle.sha256, _WHOLE: whole}
+        described = card[:_LONGEST_DESCRIPTION]
         made = self.server.ask(
-            lambda client: client.create_model_version(self.model, source, run.run_id, told, description=card)
+            lambda client: client.create_model_version(
+                self.model, source, run.run_id, told, description=described
+            )
         )
         return self.version(f"{_SCHEME}{self.model}/{made.version}")
 
