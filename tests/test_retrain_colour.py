@@ -1,7 +1,9 @@
 """A colouriser's whole loop, without Ray: a corpus, a training, a comparison, a challenger, the gate."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +11,19 @@ import pytest
 
 from flows.cli import main
 from flows.commands import DELIVERED, FAILED, USAGE
+from models.colour.propagate import PropagateSettings
 from models.training.course import Course
 from models.weights import read_bundle
+from storage.corpus import Corpus
 from storage.errors import StorageError
+from tasks import dask_engine
 from tasks.colourisers import colouriser_named, colouriser_of
+from tasks.corpora.errors import EngineError
+from tasks.dask_engine import Done, WorkerDied
 from tasks.evaluation.colour.request import ColourEvaluationRequest
 from tasks.evaluation.gate import Decision
 from tasks.evaluation.request import EvaluationRequest
-from tasks.learning import retrain_colour, retraining
+from tasks.learning import retrain_colour, retraining, walks
 from tasks.learning.registry import COLOUR_MODEL, Registry
 from tasks.learning.request import TrainingRequest
 from tasks.learning.retrain import RetrainRequest
@@ -41,16 +48,23 @@ def at_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home / "answerprint"
 
 
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
-    clips = [make_colour_clip(seed, FRAMES) for seed in range(5)]
-    sources = ("films/a.mkv", "films/b.mkv", "films/c.mkv", "films/d.mkv", "films/e.mkv")
-    root = tmp_path_factory.mktemp("colour")
-    write_corpus(root, clips, 3, ("train", "train", "train", "val", "test"), sources)
+SPLITS = ("train", "train", "train", "val", "test")
+FILMS = tuple(f"films/{letter}.mkv" for letter in "abcde")
+
+
+def written(root: Path, splits: tuple[str, ...] = SPLITS, films: tuple[str, ...] = FILMS, **clip: int) -> str:
+    """A clip of each film, by the size that is given."""
+    clips = [make_colour_clip(seed, **{"frames": FRAMES, **clip}) for seed in range(len(films))]
+    write_corpus(root, clips, 3, splits, films)
     record = json.loads((root / "corpus.json").read_text())
     record |= {"digest": "d" * 64, "films": [], "statistics": {"films": []}}
     (root / "corpus.json").write_text(json.dumps(record))
     return str(root)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return written(tmp_path_factory.mktemp("colour"))
 
 
 def training(corpus: str, **asked: Any) -> TrainingRequest:
@@ -90,7 +104,7 @@ def test_the_whole_loop(corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert version.tags["architecture"] == "redye"
     run = Server().ask(lambda client: client.get_run(outcome.run_id))
     assert run.info.run_name.startswith("redye on ")
-    figures = {"loss", "frozen_ciede2000", "eval/all/ciede2000", "standing/middle/flicker"}
+    figures = {"loss", "frozen_ciede2000", "eval/all/ciede2000", "standing/middle/memory_bytes"}
     assert figures <= run.data.metrics.keys()
     assert {"training.network", "evaluation.clips"} <= run.data.params.keys()
     assert {"corpus", "code", "version", "because"} <= run.data.tags.keys()
@@ -136,26 +150,44 @@ def test_walks_serve_every_training_and_are_missed(corpus: str, tmp_path: Path) 
 
 
 def test_a_training_goes_on_and_begins_from_its_own_kind(corpus: str, tmp_path: Path) -> None:
-    whole, rest = Notes(), Notes()
+    whole, rest = Looked(), Looked()
     asked = training(corpus, steps=2)
-    bundle = train_network(asked, tmp_path / "a" / "run", Looked(whole))
+    bundle = train_network(asked, tmp_path / "a" / "run", whole)
     assert bundle.architecture == "redye"
     on = training(corpus, steps=2, begin=str(tmp_path / "a" / "run" / "bundle"))
-    train_network(on, tmp_path / "a" / "on", Looked(rest))
+    train_network(on, tmp_path / "a" / "on", rest)
     assert list(whole.steps) == list(rest.steps) == [1, 2]
+    assert rest.looks[0] == pytest.approx(min(whole.looks), rel=1e-5)
     restoring = TrainingRequest(corpus, "reweave-small", 2, area_px=32, begin=on.begin)
     with pytest.raises(RequestError, match="of another network than reweave-small"):
         train_network(restoring, tmp_path / "b", Notes())
 
 
-class Looked:
-    """Notes without what only restorers tell."""
+def test_killed_it_comes_to_what_it_would_have(corpus: str, tmp_path: Path) -> None:
+    asked = training(corpus)
+    expected = train_network(asked, tmp_path / "whole", Looked())
 
-    def __init__(self, notes: Notes) -> None:
-        self.stepped, self.pictured = notes.stepped, notes.pictured
+    class Killed(Exception):
+        pass
 
-    def looked(self, step: int, told: dict[str, float]) -> None:
+    class Dying(Looked):
+        def stepped(self, step: int, told: Mapping[str, float]) -> None:
+            if step == 3:
+                raise Killed
+
+    with pytest.raises(Killed):
+        train_network(asked, tmp_path / "run", Dying())
+    rest = Looked()
+    assert train_network(asked, tmp_path / "run", rest).sha256 == expected.sha256
+    assert list(rest.steps) == [3, 4]
+
+
+class Looked(Notes):
+    """With the loss of each look."""
+
+    def looked(self, step: int, told: Mapping[str, float]) -> None:
         assert told["ciede2000"] > 0
+        self.looks.append(told["loss"])
 
 
 @pytest.mark.parametrize(
@@ -175,6 +207,74 @@ def test_each_kind_has_its_own_flow(corpus: str) -> None:
         RetrainRequest(training(corpus), EvaluationRequest(corpus))
     with pytest.raises(RequestError, match="network reweave: restores"):
         ColourRetrainRequest(TrainingRequest(corpus, steps=2), ColourEvaluationRequest(corpus))
+
+
+def test_another_corpus_may_judge_by_films_of_its_own(corpus: str, tmp_path: Path) -> None:
+    other = written(tmp_path, ("test",), ("films/f.mkv",))
+    assert ColourRetrainRequest(training(corpus), ColourEvaluationRequest(other), str(tmp_path))
+    for judged in (
+        ColourEvaluationRequest(corpus, "train"),
+        ColourEvaluationRequest(corpus, "val"),
+        ColourEvaluationRequest(written(tmp_path, ("test",), ("films/b.mkv",))),
+    ):
+        with pytest.raises(RequestError, match=r"film \w.mkv is one that .* is learnt from; judge by others"):
+            ColourRetrainRequest(training(corpus), judged, str(tmp_path))
+
+
+def test_a_pace_of_its_own_is_another_training(corpus: str, tmp_path: Path) -> None:
+    asked = asked_for(corpus, tmp_path)
+    slower = replace(asked.training, course=replace(asked.training.course, rate=1e-4))
+    assert replace(asked, training=slower).folder != asked.folder
+    assert replace(asked, training=slower).asked != asked.asked
+
+
+@pytest.mark.parametrize(
+    ("splits", "clip", "asked", "told"),
+    [
+        pytest.param(("train", "test"), {}, {}, "has no clips for val", id="nothing to be tuned by"),
+        pytest.param(SPLITS, {"frames": 5}, {}, "5 frames of 64x64, too little", id="short"),
+        pytest.param(SPLITS, {}, {"area_px": 96}, "too little for windows .* of 96x96", id="small"),
+        pytest.param(SPLITS, {"width": 96}, {}, "of 96x64, and colour is carried on 64 px", id="large"),
+    ],
+)
+def test_clips_that_cannot_serve_are_told_before_hours_of_work(
+    splits: tuple[str, ...],
+    clip: dict[str, int],
+    asked: dict[str, int],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(walks, "PropagateSettings", lambda: PropagateSettings(work_px=64))
+    corpus = written(tmp_path, splits, FILMS[: len(splits)], **clip)
+    with pytest.raises(StorageError, match=told):
+        ColourRetrainRequest(
+            training(corpus, **asked), ColourEvaluationRequest(corpus), str(tmp_path / "trainings")
+        )
+
+
+def test_a_walk_does_not_leave_its_folder(
+    corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Corpus.kept
+    monkeypatch.setattr(
+        Corpus, "kept", lambda self, split: [{**row, "clip": "../out"} for row in kept(self, split)]
+    )
+    with pytest.raises(StorageError, match=r"'\.\./out' is not the name of a clip"):
+        prepare_walks(training(corpus), tmp_path / "run")
+
+
+def test_a_clip_that_ends_all_its_workers_is_named(
+    corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Crew:
+        def each(self, work: Any, jobs: list[Any]) -> Iterator[Done[Any, None]]:
+            yield Done(jobs[0], None, WorkerDied("3 workers died of it"))
+
+    monkeypatch.setattr(walks, "_FEW", 0)
+    monkeypatch.setattr(dask_engine, "engine", lambda: nullcontext(Crew()))
+    with pytest.raises(EngineError, match=r"clip 0{16}: 3 workers died of it; with more memory"):
+        prepare_walks(training(corpus), tmp_path / "run")
 
 
 @pytest.mark.parametrize(

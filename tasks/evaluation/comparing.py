@@ -1,14 +1,16 @@
 """An evaluation on its own: restorers by the names that people give them, written, and told to MLflow."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from storage.filesystem import absolute
+from tasks.evaluation.colour.score import ColourScore
 from tasks.evaluation.evaluation import Evaluation, evaluate
 from tasks.evaluation.page import write_evaluation
 from tasks.evaluation.request import CLEAN, IN_SCENE, EvaluationRequest
+from tasks.evaluation.score import SliceScore
 from tasks.mlflow_engine import Server, Tracked
 from tasks.request import RequestError
 from tasks.restorers import UNUSABLE, Named, named
@@ -63,21 +65,21 @@ def compare(
         write_evaluation(evaluation, folder)
         run.file(folder)
         for title in evaluation.scores:
-            tell_scores(run, evaluation, title, f"{title}/")
+            tell_scores(run, evaluation.scores[title], title)
     return Compared(str(folder / "index.html"), run.run_id, evaluation)
 
 
-def tell_scores(run: Tracked, evaluation: Evaluation, title: str, before: str = "") -> None:
-    """A restorer's scores as metrics of a run, like `medium/psnr_inside`."""
+def tell_scores(run: Tracked, scores: Mapping[str, SliceScore] | Mapping[str, ColourScore], who: str) -> None:
+    """Somebody's scores as metrics of a run, like `classical/medium/psnr_inside`."""
     figures = {
-        plain(f"{before}{part}/{figure}"): value
-        for part, score in evaluation.scores[title].items()
+        _plain(f"{who}/{part}/{figure}"): value
+        for part, score in scores.items()
         for figure, value in asdict(score).items()
         if value is not None
     }
     run.numbers(0, figures)
 
 
-def plain(name: str) -> str:
+def _plain(name: str) -> str:
     """MLflow takes letters, digits and a few signs."""
     return "".join(sign if sign.isalnum() or sign in "-_./ " else "_" for sign in name)

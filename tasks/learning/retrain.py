@@ -18,8 +18,17 @@ from tasks.evaluation.request import EvaluationRequest
 from tasks.evaluation.set import EvaluationSet
 from tasks.learning.card import card_text
 from tasks.learning.registry import Registry, Version
-from tasks.learning.request import TrainingRequest, asked_of
-from tasks.learning.retraining import EVALUATION, Retraining, entered, folder_of, manifest_of, standing
+from tasks.learning.request import TrainingRequest
+from tasks.learning.retraining import (
+    EVALUATION,
+    Retraining,
+    challenger,
+    check_films,
+    entered,
+    folder_of,
+    learns,
+    standing,
+)
 from tasks.learning.threshold import HarmBudget, threshold_clips, with_thresholds
 from tasks.learning.training import BUNDLE
 from tasks.learning.windows import part_items
@@ -68,8 +77,9 @@ class RetrainRequest:
         self.training.windows()
         part_items(self.training.batch_items, self.workers)
         find_sources(self.evaluation.reels)
-        for judged in (self.evaluation, threshold_clips(self.training.corpus, self.threshold_clips)):
-            EvaluationSet(judged)
+        judged = EvaluationSet(self.evaluation)
+        check_films(self.training, self.evaluation.corpus, judged.clips)
+        EvaluationSet(threshold_clips(self.training.corpus, self.threshold_clips))
 
     @property
     def folder(self) -> Path:
@@ -81,7 +91,7 @@ class RetrainRequest:
         """Digest of all that decides the outcome, but for who stands."""
         judged = {**asdict(self.evaluation), "corpus": Corpus.open(self.evaluation.corpus).record["digest"]}
         rest = (judged, self.licence, self.threshold_clips, asdict(self.rules), asdict(self.budget))
-        return digest_of([manifest_of(self.training), asked_of(self.training), *rest])
+        return digest_of([*learns(self.training), *rest])
 
     @property
     def judged(self) -> Mapping[str, Any]:
@@ -115,39 +125,25 @@ def compare(work: Restoring, progress: Callable[[int, int], None]) -> tuple[Eval
     """The challenger beside who stands now, and beside the classical restorer."""
     other = standing(work)
     bundle = read_bundle(work.folder / BUNDLE)
-    rivals = {str(bundle.folder): _challenger(bundle), other.name: other.title, _CLASSICAL: _CLASSICAL}
+    rivals = {str(bundle.folder): challenger(bundle), other.name: other.title, _CLASSICAL: _CLASSICAL}
     evaluation = evaluate(list(rivals), work.request.evaluation, progress, rivals)
     write_evaluation(evaluation, work.folder / EVALUATION)
     work.run.file(work.folder / EVALUATION)
-    tell_scores(work.run, evaluation, _challenger(bundle), "eval/")
+    tell_scores(work.run, evaluation.scores[challenger(bundle)], "eval")
     return evaluation, other
 
 
 def register(work: Restoring, evaluation: Evaluation, other: Named) -> tuple[Version, Decision]:
     """The weights as a version, the challenger; and what the gate says."""
     bundle = read_bundle(work.folder / BUNDLE)
-    challenger = _challenger(bundle)
     recipes = tuple(evaluation.recipes_sha256)
     decision = decide(
-        evaluation.scores[challenger],
+        evaluation.scores[challenger(bundle)],
         evaluation.scores[other.title],
         other.title,
         recipes,
         work.request.rules,
     )
     corpus = Corpus.open(work.request.training.corpus)
-    tags = {
-        "corpus": corpus.record["manifest_sha256"],
-        "architecture": bundle.architecture,
-        "code": str(evaluation.made_by["code"]),
-        "evaluation_set": evaluation.set_sha256,
-        "gate": "passed" if decision.promote else "not passed",
-        "gate_because": decision.sentence(),
-        "gate_standing": other.pinned,
-    }
-    card = card_text(bundle, corpus, evaluation, challenger)
-    return entered(work, bundle, card, tags), decision
-
-
-def _challenger(bundle: Bundle) -> str:
-    return f"challenger ({bundle.sha256[:16]})"
+    card = card_text(bundle, corpus, evaluation, challenger(bundle))
+    return entered(work, bundle, card, evaluation, decision, other), decision

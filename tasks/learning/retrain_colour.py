@@ -17,14 +17,23 @@ from tasks.evaluation.colour.gate import ColourGateRules, decide_colour
 from tasks.evaluation.colour.page import write_colour_evaluation
 from tasks.evaluation.colour.request import ColourEvaluationRequest
 from tasks.evaluation.colour.set import ColourSet
-from tasks.evaluation.comparing import plain
+from tasks.evaluation.comparing import tell_scores
 from tasks.evaluation.gate import Decision
 from tasks.learning.colour_card import colour_card_text
 from tasks.learning.registry import Registry, Version
-from tasks.learning.request import TrainingRequest, asked_of
-from tasks.learning.retraining import EVALUATION, Retraining, entered, folder_of, manifest_of, standing
+from tasks.learning.request import TrainingRequest
+from tasks.learning.retraining import (
+    EVALUATION,
+    Retraining,
+    challenger,
+    check_films,
+    entered,
+    folder_of,
+    learns,
+    standing,
+)
 from tasks.learning.training import BUNDLE
-from tasks.learning.walks import prepare_walks
+from tasks.learning.walks import learnt_clips, prepare_walks
 from tasks.learning.windows import part_items
 from tasks.mlflow_engine import home
 from tasks.request import RequestError
@@ -64,8 +73,9 @@ class ColourRetrainRequest:
             object.__setattr__(self, "training", replace(self.training, begin=begun.name))
         object.__setattr__(self, "trainings", absolute(self.trainings or str(home() / "trainings")))
         part_items(self.training.batch_items, self.workers)
-        for split in (self.evaluation, replace(self.evaluation, split="val")):
-            ColourSet(split)
+        judged = ColourSet(self.evaluation)
+        check_films(self.training, self.evaluation.corpus, judged.clips)
+        learnt_clips(self.training)
 
     @property
     def folder(self) -> Path:
@@ -76,9 +86,7 @@ class ColourRetrainRequest:
     def asked(self) -> str:
         """Digest of all that decides the outcome, but for who stands."""
         judged = {**asdict(self.evaluation), "corpus": Corpus.open(self.evaluation.corpus).record["digest"]}
-        return digest_of(
-            [manifest_of(self.training), asked_of(self.training), judged, self.licence, asdict(self.rules)]
-        )
+        return digest_of([*learns(self.training), judged, self.licence, asdict(self.rules)])
 
     @property
     def judged(self) -> Mapping[str, Any]:
@@ -110,47 +118,27 @@ def license_bundle(work: Colouring) -> Bundle:
 def compare(work: Colouring, progress: Callable[[int, int], None]) -> tuple[ColourEvaluation, Named]:
     """The challenger beside who stands now, and beside all that need no weights."""
     other, bundle = standing(work), license_bundle(work)
-    rivals: dict[str, Colouriser] = {_challenger(bundle): colouriser_of(str(bundle.folder))}
+    rivals: dict[str, Colouriser] = {challenger(bundle): colouriser_of(str(bundle.folder))}
     rivals |= {other.title: colouriser_of(other.name)}
     rivals |= {name: colouriser_of(name) for name in _BESIDE if name not in rivals}
     evaluation = evaluate_colour(rivals, work.request.evaluation, progress)
     write_colour_evaluation(evaluation, work.folder / EVALUATION)
     work.run.file(work.folder / EVALUATION)
-    for title, before in ((_challenger(bundle), "eval"), (other.title, "standing")):
-        figures = {
-            f"{before}/{plain(part)}/{figure}": value
-            for part, score in evaluation.scores[title].items()
-            for figure, value in asdict(score).items()
-            if value is not None
-        }
-        work.run.numbers(0, figures)
+    tell_scores(work.run, evaluation.scores[challenger(bundle)], "eval")
+    tell_scores(work.run, evaluation.scores[other.title], "standing")
     return evaluation, other
 
 
 def register(work: Colouring, evaluation: ColourEvaluation, other: Named) -> tuple[Version, Decision]:
     """The weights as a version, the challenger; and what the gate says."""
     bundle = read_bundle(work.folder / BUNDLE)
-    challenger = _challenger(bundle)
     scores = evaluation.scores
     # A champion by hand may be worse than what needs no weights: both must be beaten.
     decisions = [
-        decide_colour(scores[challenger], scores[title], title, work.request.rules)
+        decide_colour(scores[challenger(bundle)], scores[title], title, work.request.rules)
         for title in dict.fromkeys((other.title, _BESIDE[0]))
     ]
     decision = next((each for each in decisions if not each.promote), decisions[0])
     corpus = Corpus.open(work.request.training.corpus)
-    tags = {
-        "corpus": corpus.record["manifest_sha256"],
-        "architecture": bundle.architecture,
-        "code": str(evaluation.made_by["code"]),
-        "evaluation_set": evaluation.set_sha256,
-        "gate": "passed" if decision.promote else "not passed",
-        "gate_because": decision.sentence(),
-        "gate_standing": other.pinned,
-    }
-    card = colour_card_text(bundle, corpus, evaluation, challenger)
-    return entered(work, bundle, card, tags), decision
-
-
-def _challenger(bundle: Bundle) -> str:
-    return f"challenger ({bundle.sha256[:16]})"
+    card = colour_card_text(bundle, corpus, evaluation, challenger(bundle))
+    return entered(work, bundle, card, evaluation, decision, other), decision

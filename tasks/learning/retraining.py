@@ -4,7 +4,7 @@ A folder holds a training, so that a killed one goes on; MLflow's run goes on wi
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,11 +12,16 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from filelock import FileLock, Timeout
 
+from models.training.course import Course
 from models.weights import Bundle
 from storage.corpus import Corpus
 from storage.digest import digest_of
 from storage.filesystem import write_atomically
+from tasks.evaluation.colour.evaluation import ColourEvaluation
+from tasks.evaluation.colour.set import ColourSetClip
+from tasks.evaluation.evaluation import Evaluation
 from tasks.evaluation.gate import Decision
+from tasks.evaluation.set import SetClip
 from tasks.learning.ray_train import train_with_ray
 from tasks.learning.registry import CHAMPION, Registry, Version
 from tasks.learning.report import TrainingReport
@@ -131,8 +136,29 @@ def standing(work: Retraining[Asked]) -> Named:
     return work.request.known(champion.name if champion else "default", work.registry)
 
 
-def entered(work: Retraining[Asked], bundle: Bundle, card: str, tags: Mapping[str, str]) -> Version:
-    """The weights as a version, and the challenger."""
+def challenger(bundle: Bundle) -> str:
+    """What an evaluation calls the weights that are to be registered."""
+    return f"challenger ({bundle.sha256[:16]})"
+
+
+def entered(
+    work: Retraining[Asked],
+    bundle: Bundle,
+    card: str,
+    evaluation: Evaluation | ColourEvaluation,
+    decision: Decision,
+    other: Named,
+) -> Version:
+    """The weights as a version, with what the gate says of them, and the challenger."""
+    tags = {
+        "corpus": manifest_of(work.request.training),
+        "architecture": bundle.architecture,
+        "code": str(evaluation.made_by["code"]),
+        "evaluation_set": evaluation.set_sha256,
+        "gate": "passed" if decision.promote else "not passed",
+        "gate_because": decision.sentence(),
+        "gate_standing": other.pinned,
+    }
     work.run.note(card)
     version = work.registry.register(work.run, bundle.folder, card, tags)
     if CHAMPION not in version.aliases:  # as it may be where a run was stopped and goes on
@@ -173,9 +199,27 @@ def manifest_of(training: TrainingRequest) -> str:
     return digest
 
 
+def learns(training: TrainingRequest) -> list[Any]:
+    """All that decides the weights."""
+    own_pace = [] if training.course == Course(steps=1) else [asdict(training.course)]
+    return [manifest_of(training), asked_of(training), *own_pace]
+
+
 def folder_of(training: TrainingRequest, trainings: str) -> Path:
     """A training's own folder, named by what it learns, where trainings lie."""
-    return Path(trainings, digest_of([manifest_of(training), asked_of(training)])[:16])
+    return Path(trainings, digest_of(learns(training))[:16])
+
+
+def check_films(training: TrainingRequest, judged: str, clips: Sequence[SetClip | ColourSetClip]) -> None:
+    """Raises RequestError where a corpus would judge by a film that is learnt from, or that decides when it
+    is learnt enough."""
+    corpus = Corpus.open(training.corpus)
+    learnt = {row["film"] for split in ("train", "val") for row in corpus.kept(split)}
+    for clip in clips:
+        if clip.row["film"] in learnt:
+            raise RequestError(
+                f"{judged}: film {clip.film} is one that {training.corpus} is learnt from; judge by others"
+            )
 
 
 def title_of(training: TrainingRequest) -> str:
