@@ -219,6 +219,10 @@ def test_another_corpus_may_judge_by_films_of_its_own(corpus: str, tmp_path: Pat
     ):
         with pytest.raises(RequestError, match=r"film \w.mkv is one that .* is learnt from; judge by others"):
             ColourRetrainRequest(training(corpus), judged, str(tmp_path))
+    with pytest.raises(RequestError, match="is learnt from; judge by others"):
+        RetrainRequest(
+            TrainingRequest(corpus, "reweave", steps=2, area_px=32), EvaluationRequest(corpus, split="val")
+        )
 
 
 def test_a_pace_of_its_own_is_another_training(corpus: str, tmp_path: Path) -> None:
