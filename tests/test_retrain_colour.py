@@ -23,7 +23,7 @@ from tasks.dask_engine import Done, WorkerDied
 from tasks.evaluation.colour.request import ColourEvaluationRequest
 from tasks.evaluation.gate import Decision
 from tasks.evaluation.request import EvaluationRequest
-from tasks.learning import retrain_colour, retraining, walks
+from tasks.learning import retrain_colour, retraining, walkable, walks
 from tasks.learning.registry import COLOUR_MODEL, Registry
 from tasks.learning.request import TrainingRequest
 from tasks.learning.retrain import RetrainRequest
@@ -249,7 +249,7 @@ def test_clips_that_cannot_serve_are_told_before_hours_of_work(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(walks, "PropagateSettings", lambda: PropagateSettings(work_px=64))
+    monkeypatch.setattr(walkable, "PropagateSettings", lambda: PropagateSettings(work_px=64))
     corpus = written(tmp_path, splits, FILMS[: len(splits)], **clip)
     with pytest.raises(StorageError, match=told):
         ColourRetrainRequest(
@@ -265,10 +265,10 @@ def test_a_walk_does_not_leave_its_folder(
         Corpus, "kept", lambda self, split: [{**row, "clip": "../out"} for row in kept(self, split)]
     )
     with pytest.raises(StorageError, match=r"'\.\./out' is not the name of a clip"):
-        prepare_walks(training(corpus), tmp_path / "run")
+        asked_for(corpus, tmp_path)
 
 
-def test_a_clip_that_ends_all_its_workers_is_named(
+def test_a_clip_that_ends_all_its_workers_is_told_in_one_line(
     corpus: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Crew:
@@ -277,8 +277,11 @@ def test_a_clip_that_ends_all_its_workers_is_named(
 
     monkeypatch.setattr(walks, "_FEW", 0)
     monkeypatch.setattr(dask_engine, "engine", lambda: nullcontext(Crew()))
-    with pytest.raises(EngineError, match=r"clip 0{16}: 3 workers died of it; with more memory"):
-        prepare_walks(training(corpus), tmp_path / "run")
+    with (
+        at_work(asked_for(corpus, tmp_path), Registry(model=COLOUR_MODEL)) as work,
+        pytest.raises(EngineError, match="a clip cannot be walked through: 3 workers died of it; what was"),
+    ):
+        retrain_colour.prepare(work, lambda done: None)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from storage.corpus import Corpus
 from storage.digest import digest_of
 from storage.filesystem import absolute
 from tasks.colourisers import UNUSABLE, colouriser_named, colouriser_of
+from tasks.corpora.errors import EngineError
 from tasks.evaluation.colour.evaluation import ColourEvaluation, evaluate_colour
 from tasks.evaluation.colour.gate import ColourGateRules, decide_colour
 from tasks.evaluation.colour.page import write_colour_evaluation
@@ -33,7 +34,8 @@ from tasks.learning.retraining import (
     standing,
 )
 from tasks.learning.training import BUNDLE
-from tasks.learning.walks import learnt_clips, prepare_walks
+from tasks.learning.walkable import check_walkable
+from tasks.learning.walks import prepare_walks
 from tasks.learning.windows import part_items
 from tasks.mlflow_engine import home
 from tasks.request import RequestError
@@ -75,7 +77,7 @@ class ColourRetrainRequest:
         part_items(self.training.batch_items, self.workers)
         judged = ColourSet(self.evaluation)
         check_films(self.training, self.evaluation.corpus, judged.clips)
-        learnt_clips(self.training)
+        check_walkable(self.training)
 
     @property
     def folder(self) -> Path:
@@ -102,8 +104,17 @@ Colouring = Retraining[ColourRetrainRequest]
 
 
 def prepare(work: Colouring, progress: Callable[[int], None]) -> int:
-    """Walks through the corpus' clips, where that was not done before; how many."""
-    return prepare_walks(work.request.training, work.folder, progress)
+    """Walks through the corpus' clips, where that was not done before; how many. Raises StorageError,
+    EngineError."""
+    from tasks.dask_engine import WorkerDied  # takes a second to import
+
+    try:
+        return prepare_walks(work.request.training, work.folder, progress)
+    except WorkerDied as error:
+        raise EngineError(
+            f"{work.request.training.corpus}: a clip cannot be walked through: {error}; what was finished is "
+            "kept: with more memory the same command goes on"
+        ) from error
 
 
 def license_bundle(work: Colouring) -> Bundle:

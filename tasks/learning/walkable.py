@@ -16,8 +16,8 @@ _HALVED = 2
 
 
 def check_walkable(request: TrainingRequest) -> None:
-    """Raises StorageError where train or val has no clips, grey ones, or ones that are too short, too small or
-    too large."""
+    """Raises StorageError where train or val has no clips, grey ones, or ones too short, too small or too
+    large."""
     corpus, windows = Corpus.open(request.corpus), request.windows()
     for config in (windows, replace(windows, split="val")):
         rows = corpus.kept(config.split)
@@ -40,6 +40,6 @@ def _check(uri: str, row: Mapping[str, Any], config: WindowConfig) -> None:
         )
     if max(height, width) > most_px:
         raise StorageError(
-            f"{uri}: clip {name} is of {width}x{height}, and colour is carried on {most_px} px a side at most; "
-            "make smaller clips"
+            f"{uri}: clip {name} is of {width}x{height}, and colour is carried on {most_px} px a side at "
+            "most; make smaller clips"
         )
