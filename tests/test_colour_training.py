@@ -41,7 +41,7 @@ def clip(seed: int) -> WalkedClip:
 @pytest.fixture(scope="module")
 def clips() -> list[WalkedClip]:
     """By their seeds: one still of the film, one of another shot, two stills."""
-    return [clip(seed) for seed in (1, 4, 5)]
+    return [clip(seed) for seed in (14, 3, 1)]
 
 
 def window(whole: WalkedClip, first: int, frames: int) -> ColourMaterial:
@@ -93,13 +93,13 @@ def test_a_clip_is_walked_through_from_its_stills(clips: list[WalkedClip]) -> No
 
 
 def test_luma_is_aged_and_colour_is_not(clips: list[WalkedClip]) -> None:
-    clean_TCHW = make_colour_clip(1, FRAMES, SIDE, SIDE).clean_TCHW
+    clean_TCHW = make_colour_clip(14, FRAMES, SIDE, SIDE).clean_TCHW
     one = clips[0]
     lab = lab_of_rgb(clean_TCHW[3].astype(np.float32) / 255)
     assert np.abs(one.truth_T3HW[3, 1:].astype(np.float32) - 128 - lab[1:]).max() <= 0.5
     apart = one.luma_T1HW[:, 0].astype(int) - one.truth_T3HW[:, 0]
     assert 0.2 < np.abs(apart).mean() < 12
-    again = walked(clean_TCHW, np.random.default_rng(1))
+    again = walked(clean_TCHW, np.random.default_rng(14))
     assert np.array_equal(again.luma_T1HW, one.luma_T1HW)
     assert np.array_equal(again.past_T3HW, one.past_T3HW)
 
