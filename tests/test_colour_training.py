@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from models.colour.dyeing import UNIT
 from models.colour.lab import lab_of_rgb
 from models.colour.redye import Redye, RedyeConfig
 from models.neural.tiles import Area
 from models.training.colour.learner import RedyeLearner
-from models.training.colour.material import MOST_STILLS, ColourMaterial, seen_colour
+from models.training.colour.material import MOST_STILLS, ColourMaterial, hue_turn, seen_colour
 from models.training.colour.walked import ABSENT, WalkedClip, walked
 from models.training.course import COLOUR_STAGES, Course
 from models.training.loop import judged, train
@@ -44,7 +45,9 @@ def clips() -> list[WalkedClip]:
     return [clip(seed) for seed in (14, 3, 1)]
 
 
-def window(whole: WalkedClip, first: int, frames: int) -> ColourMaterial:
+def window(
+    whole: WalkedClip, first: int, frames: int, turn_22: NDArray[np.float32] | None = None
+) -> ColourMaterial:
     taken = slice(first, first + frames)
     part = replace(
         whole,
@@ -57,7 +60,7 @@ def window(whole: WalkedClip, first: int, frames: int) -> ColourMaterial:
     )
     stills = [*whole.stills, *whole.stills][:MOST_STILLS]
     area = Area(0, SIDE, 0, SIDE)
-    return seen_colour(part, whole.luma_T1HW[stills], whole.truth_T3HW[stills, 1:], area)
+    return seen_colour(part, whole.luma_T1HW[stills], whole.truth_T3HW[stills, 1:], area, turn_22)
 
 
 def batch(clips: list[WalkedClip]) -> ColourMaterial:
@@ -121,6 +124,37 @@ def test_material_is_what_a_colouriser_would_see(clips: list[WalkedClip]) -> Non
     assert float(material.to_previous_T2qr[1:, 0].median()) == pytest.approx(0.25, abs=0.1)
     with pytest.raises(ValueError, match="multiples of 32"):
         seen_colour(one, one.luma_T1HW[:1], one.truth_T3HW[:1, 1:], Area(0, 40, 0, 64))
+
+
+def test_hues_are_turned_alike_in_all_that_is_seen(clips: list[WalkedClip]) -> None:
+    turn_22 = hue_turn(np.random.default_rng(2))
+    assert np.allclose(turn_22 @ turn_22.T, np.eye(2) * (turn_22[0] ** 2).sum(), atol=1e-6)
+    plain, turned = window(clips[2], 1, 4), window(clips[2], 1, 4, turn_22)
+    matrix = torch.from_numpy(turn_22)
+    for name in ("truth_T2HW", "stills_ab_R2HW"):
+        assert torch.allclose(
+            getattr(turned, name), torch.einsum("ij,njhw->nihw", matrix, getattr(plain, name)), atol=1e-5
+        )
+    sides = plain.sources_T4HW.unflatten(1, (2, 2))
+    assert torch.allclose(
+        turned.sources_T4HW.unflatten(1, (2, 2)), torch.einsum("ij,nsjhw->nsihw", matrix, sides), atol=1e-5
+    )
+    assert not torch.equal(turned.evidence_TEhw, plain.evidence_TEhw)
+    for name in ("luma_T1HW", "prior_T3HW", "motion_T2HW", "to_next_T2qr", "stills_luma_R1HW"):
+        assert torch.equal(getattr(turned, name), getattr(plain, name)), name
+
+
+def test_a_still_of_another_film_is_no_part_of_the_clip(clips: list[WalkedClip]) -> None:
+    clean_TCHW = make_colour_clip(14, FRAMES, SIDE, SIDE).clean_TCHW
+    foreign = walked(clean_TCHW, np.random.default_rng(14), 255 - clean_TCHW[0])
+    assert (foreign.film_frames, len(foreign.luma_T1HW), foreign.stills) == (FRAMES, FRAMES + 1, (FRAMES,))
+    assert np.array_equal(foreign.truth_T3HW[:FRAMES], clips[0].truth_T3HW)
+    # Every frame is reached, from one side at least, and by colours of the still alone.
+    assert all(max(each) >= 0 for each in zip(foreign.past_frames, foreign.future_frames, strict=True))
+    reached, still = foreign.past_T3HW[:, :2].astype(int), foreign.truth_T3HW[FRAMES, 1:].astype(int)
+    there = np.array(foreign.past_frames) != ABSENT
+    assert reached[there].min() >= still.min() - 1
+    assert reached[there].max() <= still.max() + 1
 
 
 def test_untrained_it_does_as_propagate_and_trained_better(clips: list[WalkedClip]) -> None:
