@@ -9,7 +9,14 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from flows import colour_commands, corpus_commands, model_commands, restore_commands
+from flows import (
+    colour_commands,
+    corpus_commands,
+    evaluation_commands,
+    model_commands,
+    restore_commands,
+    training_commands,
+)
 from flows.commands import FAILED, USAGE
 
 # Read by Prefect when it is imported: the terminal is ours, telemetry is off.
@@ -92,6 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     colour_commands.add_commands(command)
     corpus = commands.add_parser("corpus", help="clean films made old").add_subparsers(required=True)
     corpus_commands.add_commands(command, corpus, common)
+    training_commands.add_commands(command)
+    evaluation_commands.add_commands(command)
     model_commands.add_commands(command)
     return parser
 

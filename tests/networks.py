@@ -34,3 +34,8 @@ def opinionated(seed: int = 3) -> Redye:
         network = Redye.from_config("redye")
         torch.nn.init.normal_(network.head.weight, std=0.05)
     return network.eval()
+
+
+def write_opinionated(folder: Path) -> Bundle:
+    """Its bundle, to colour with in full precision."""
+    return write_bundle(folder, opinionated(), {"precision": "fp32"})

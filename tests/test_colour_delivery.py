@@ -1,4 +1,4 @@
-"""A coloured film: its luma is the restored film's, it says what it is, and what cannot be used is told.
+"""A coloured film: its luma is the restored film's, it says what it is, and what was doubtful is listed.
 
 Films are taken through restoration and colouring, and compared by PyAV alone.
 """
@@ -9,13 +9,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import pytest
 
-from flows.cli import USAGE, main
-from models.colour.baselines import Copied
-from models.colour.colouriser import Coloured
 from storage.bag import write_bag
 from storage.colour_delivery import COLOUR, COLOUR_ACCESS, COLOUR_SUMMARY, COVERAGE, COVERAGE_TABLE
 from storage.coloured import coloured_layout, luma_codes
@@ -27,21 +23,15 @@ from storage.reel import VideoFacts
 from storage.tables import COVERAGE as COVERAGE_ROWS
 from storage.tables import from_parquet
 from storage.vault import Vault
-from tasks.colouring.colour import ColouringWorker
-from tasks.colouring.dispatch import plan_colour
-from tasks.colouring.request import ColourRequest
-from tasks.colouring.restored import NotRestored, restored_reel
-from tasks.colouring.stills import take_stills
+from tasks.colouring.restored import restored_reel
 from tasks.deliver import bag_info
 from tasks.ingest import IngestedReel
 from tasks.outcome import deliveries
-from tasks.request import RequestError
-from tasks.restore import RECORD
 from tasks.revert import revert_delivery
 from tasks.status import vault_status
 from tasks.verify import verify_delivery
 from tests.film import Plan, make_film
-from tests.painting import Colouring, coloured, grey_still, paint, painted, quietly, restored
+from tests.painting import Colouring, coloured, grey_still, paint, painted, restored, two_shots
 from tests.reels import Kind, decoded, facts, payloads, write_reel
 
 CUT = 7
@@ -99,20 +89,9 @@ def test_the_luma_is_the_restored_films_and_all_else_is_carried(kind: Kind, tmp_
     assert verify_delivery(made.data.parent).problems == ()
 
 
-def _grey_reel(root: Path, shots: int = 2) -> tuple[Vault, IngestedReel]:
-    """A reel of shots of eight frames in a vault, 160x120, restored."""
-    video = VideoFacts(
-        "ffv1", "gray", 160, 120, Fraction(18), Fraction(1), 0, "progressive", True, 2, 2, 2, 2
-    )
-    with Ffv1Writer(root / "reel.mkv", video) as writer:
-        for frame in make_film(4, Plan(shots, (8, 8), cut_ins=0)).frames:
-            writer.write(Picture((frame,), layout_of("gray")))
-    return restored(root / "vault", root / "reel.mkv", [8 * n for n in range(1, shots)])
-
-
 @pytest.fixture
 def reel(tmp_path: Path) -> tuple[Vault, IngestedReel]:
-    return _grey_reel(tmp_path)
+    return two_shots(tmp_path)
 
 
 def _summary(made: Colouring) -> dict:
@@ -182,76 +161,6 @@ def test_a_film_without_colours_in_yuv_is_none_in_colour(chroma: int, tmp_path: 
     assert not restored_reel(vault, reel).in_colour
 
 
-NAMES = {
-    "identifier": "{id}_3.png",
-    "file's name": "reel_000003.png",
-    "folder of the reel": "reel/3.png",
-    "folder of the identifier": "{id}/0003.png",
-    "TIFF": "reel_3.tiff",
-    "JPEG": "reel_3.jpg",
-}
-
-
-@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
-def test_a_still_is_found_by_its_name(name: str, reel: tuple[Vault, IngestedReel], tmp_path: Path) -> None:
-    path = tmp_path / "stills" / name.format(id=reel[1].reel.reel_id)
-    path.parent.mkdir(parents=True)
-    cv2.imwrite(str(path), painted(grey_still(*reel, 3))[..., ::-1])
-    found = take_stills(*reel, restored_reel(*reel), str(tmp_path / "stills"))
-    assert [(still.frame, still.name) for still in found.fit] == [(3, path.name)]
-    assert found.refused == ()
-    assert reel[0].read(found.fit[0].key) == path.read_bytes()
-
-
-def _written(path: Path, still: np.ndarray) -> None:
-    write_still(path, still)
-
-
-def _text(path: Path, still: np.ndarray) -> None:
-    path.write_text("no picture")
-
-
-def _cut_off(path: Path, still: np.ndarray) -> None:
-    write_still(path, still)
-    path.write_bytes(path.read_bytes()[:200])
-
-
-def _see_through(path: Path, still: np.ndarray) -> None:
-    cv2.imwrite(str(path), np.dstack([still, np.full(still.shape[:2], 99, np.uint8)]))
-
-
-def _other_film(path: Path, still: np.ndarray) -> None:
-    write_still(path, painted(make_film(9, Plan(1, (1, 1))).frames[0]))
-
-
-REFUSED = {
-    "another size": ("reel_3.png", lambda p, s: _written(p, s[:-2]), "is 160x118 and the reel is 160x120"),
-    "no such frame": ("reel_16.png", _written, "the reel has no frame 16, its last is 15"),
-    "of the other shot": ("reel_12.png", _written, "does not show frame 12"),
-    "of another film": ("reel_3.png", _other_film, "does not show frame 3"),
-    "a negative": ("reel_3.png", lambda p, s: _written(p, 255 - s), "is a negative of frame 3"),
-    "moved": ("reel_3.png", lambda p, s: _written(p, np.roll(s, 9, 1)), "lies 9 px right and 0 px down"),
-    "no image": ("reel_3.png", _text, "not a PNG, TIFF or JPEG image"),
-    "broken": ("reel_3.png", _cut_off, "cannot be read whole"),
-    "see-through": ("reel_3.png", _see_through, "is see-through in places"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_a_still_that_does_not_fit_is_refused_in_one_line_and_costs_no_other(
-    case: str, reel: tuple[Vault, IngestedReel], tmp_path: Path
-) -> None:
-    name, write, told = REFUSED[case]
-    paint(tmp_path / "stills", *reel, 10)
-    write(tmp_path / "stills" / name, painted(grey_still(*reel, 3)))
-    found = take_stills(*reel, restored_reel(*reel), str(tmp_path / "stills"))
-    assert [still.frame for still in found.fit] == [10]
-    (line,) = found.refused
-    assert line.startswith(name)
-    assert told in line
-    assert "\n" not in line
-
-
 def test_a_still_of_another_tone_is_used_and_listed(reel: tuple[Vault, IngestedReel], tmp_path: Path) -> None:
     path = paint(tmp_path / "stills", *reel, 3)
     write_still(path, (painted(grey_still(*reel, 3)) * 0.5 + 120).astype(np.uint8))
@@ -279,77 +188,6 @@ def test_a_thing_that_changes_colour_over_a_cut_is_listed(tmp_path: Path) -> Non
     write_still(tmp_path / "stills" / "reel_000012.png", other)
     changed = json.loads((coloured(vault, reel, tmp_path / "stills").data / REVIEW).read_bytes())
     assert {(item["shot"], item["reason"]) for item in changed} == {(2, "colour jump")}
-
-
-def test_two_stills_of_one_frame_and_stills_of_other_reels(
-    reel: tuple[Vault, IngestedReel], tmp_path: Path
-) -> None:
-    for name in ("reel_3.png", "reel_003.png", "reel_10.png", "other_3.png"):
-        paint(tmp_path / "stills", *reel, 10 if "10" in name else 3, name)
-    found = take_stills(*reel, restored_reel(*reel), str(tmp_path / "stills"))
-    assert [still.frame for still in found.fit] == [10]
-    assert found.refused == (
-        "reel_003.png and reel_3.png: frame 3 has more than one still; keep one of them",
-    )
-    assert found.others == 1
-
-
-def test_a_still_changed_renames_its_shot_alone_and_nothing_is_done_twice(
-    reel: tuple[Vault, IngestedReel], tmp_path: Path
-) -> None:
-    folder = tmp_path / "stills"
-    for frame in (2, 12):
-        paint(folder, *reel, frame)
-    first = coloured(*reel, folder)
-    stamps = {path: path.stat().st_mtime_ns for path in first.data.rglob("*")}
-    again = coloured(*reel, folder)
-    assert again.key == first.key
-    assert {path: path.stat().st_mtime_ns for path in first.data.rglob("*")} == stamps
-    write_still(folder / "reel_000012.png", painted(grey_still(*reel, 12))[..., ::-1])
-    other = coloured(*reel, folder)
-    assert other.key != first.key
-    assert [one.key == two.key for one, two in zip(first.outputs, other.outputs, strict=True)] == [
-        True,
-        False,
-    ]
-    keys = {output.key for colouriser in ("copied", "by-luma", "propagate")
-            for output in coloured(*reel, folder, colouriser).outputs}  # fmt: skip
-    assert len(keys) == 6
-
-
-def test_a_shot_that_was_given_up_stays_grey_until_it_is_tried_again(
-    reel: tuple[Vault, IngestedReel], tmp_path: Path
-) -> None:
-    vault, _ = reel
-    for frame in (2, 12):
-        paint(tmp_path / "stills", *reel, frame)
-    request = ColourRequest(vault.uri, str(tmp_path / "stills"), "copied")
-    film = restored_reel(*reel)
-    stills = take_stills(*reel, film, request.stills).fit
-    (job, _), _ = plan_colour(*reel, film, stills, {}, request)
-    vault.write(f"{job.key.replace('/colour/', '/failures/')}.json", b'{"reason": "its worker died"}')
-    (one, output), (two, _) = plan_colour(*reel, film, stills, {}, request)
-    assert (one.origin, output.failure, two.origin) == ("none", "its worker died", "stills")
-    made = coloured(*reel, tmp_path / "stills")
-    assert _summary(made)["failed_shots"] == [1]
-    assert "not coloured" in (made.data / REVIEW).read_text()
-    retried = ColourRequest(vault.uri, str(tmp_path / "stills"), "copied", retry_failed=True)
-    assert plan_colour(*reel, film, stills, {}, retried)[0][0].origin == "stills"
-
-
-def test_what_a_colouriser_cannot_do_is_an_error_and_leaves_nothing(
-    reel: tuple[Vault, IngestedReel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    paint(tmp_path / "stills", *reel, 2)
-    request = ColourRequest(reel[0].uri, str(tmp_path / "stills"), "copied")
-    film = restored_reel(*reel)
-    stills = take_stills(*reel, film, request.stills).fit
-    (job, _), _ = plan_colour(*reel, film, stills, {}, request)
-    blank = np.full((2, 120, 160), np.nan, np.float32)
-    monkeypatch.setattr(Copied, "colour", lambda *_: iter([Coloured(blank, blank[0])] * 8))
-    with pytest.raises(ValueError, match="no number for some pixels"):
-        ColouringWorker().run(job, quietly)
-    assert not reel[0].exists(f"{job.key}/{RECORD}")
 
 
 def test_a_scene_shares_its_stills(tmp_path: Path) -> None:
@@ -412,25 +250,6 @@ def test_restored_and_coloured_deliveries_are_told_apart(
     assert (len(status.deliveries), len(status.colour_deliveries)) == (1, 1)
     with pytest.raises(Exception, match="holds no master"):
         revert_delivery(str(made.data.parent), str(tmp_path / "back.mkv"))
-
-
-def test_what_is_not_there_is_told_in_one_line(reel: tuple[Vault, IngestedReel], tmp_path: Path) -> None:
-    vault, _ = reel
-    (tmp_path / "stills").mkdir()
-    for request, told in (
-        (lambda: ColourRequest(str(tmp_path / "no"), str(tmp_path / "stills")), "no vault there"),
-        (lambda: ColourRequest(vault.uri, str(tmp_path / "no")), "no such directory"),
-        (
-            lambda: ColourRequest(vault.uri, str(tmp_path / "stills"), "crayons"),
-            "there is no such colouriser",
-        ),
-    ):
-        with pytest.raises(RequestError, match=told):
-            request()
-    with pytest.raises(NotRestored, match="has no delivery 0123"):
-        restored_reel(*reel, "0123")
-    arguments = ["colour", "reel.mkv", "--vault", vault.uri, "--stills", str(tmp_path / "no")]
-    assert main(arguments) == USAGE
 
 
 @pytest.mark.parametrize(("depth", "value", "found"), [(8, 255, 1020), (10, 1023, 1023), (16, 65535, 65535)])
