@@ -10,6 +10,7 @@ from flows.evaluation_commands import evaluation_options, evaluation_request
 
 if TYPE_CHECKING:
     from tasks.learning.request import TrainingRequest
+    from tasks.learning.retraining import RetrainOutcome
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600}
 
@@ -130,8 +131,7 @@ def _retrain(options: argparse.Namespace) -> int:
             request.rules,
             request.budget,
         )
-    print(json.dumps(asdict(outcome), indent=2) if options.json else outcome.sentence())
-    return DELIVERED
+    return _told(outcome, options)
 
 
 def _retrain_colour(options: argparse.Namespace, training: "TrainingRequest") -> int:
@@ -169,5 +169,9 @@ def _retrain_colour(options: argparse.Namespace, training: "TrainingRequest") ->
             request.licence,
             request.rules,
         )
+    return _told(outcome, options)
+
+
+def _told(outcome: "RetrainOutcome", options: argparse.Namespace) -> int:
     print(json.dumps(asdict(outcome), indent=2) if options.json else outcome.sentence())
     return DELIVERED

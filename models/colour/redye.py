@@ -3,9 +3,8 @@
 Motion carries colour to a frame from the stills before and after it (`models.colour.carry`); what motion
 lost, because it was hidden and comes back, is looked up in the stills by attention. The network mixes these,
 and grey, shifts what came a few pixels beside its edge, and says how sure it is. It never paints: what it
-puts on a frame stands in one of the stills. Like
-Reweave it carries a hidden state along the shot in both directions, so that it does not change its mind from
-frame to frame. Untrained it does what `propagate` does.
+puts on a frame stands in one of the stills. Like Reweave it carries a hidden state along the shot in both
+directions, so that it does not change its mind from frame to frame. Untrained it does what `propagate` does.
 
 Shape suffixes: N items, T frames, R stills, E channels of evidence, C hidden channels, D features of a cell,
 K sources of the mixture (past, future, match, grey), H rows, W columns of the padded working picture; h, w of

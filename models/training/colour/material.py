@@ -65,8 +65,7 @@ def seen_colour(
     what it is looked up by.
 
     window: some frames of a walked clip, all of its film. turn: what becomes of every colour, `hue_turn`'s;
-    None leaves them. Raises ValueError for an area whose sides are no
-    multiples of 32 pixels.
+    None leaves them. Raises ValueError for an area whose sides are no multiples of 32 pixels.
     """
     if area.height % SIDE or area.width % SIDE:
         raise ValueError(f"an area of {area.width}x{area.height}: sides must be multiples of {SIDE}")
