@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models.colour.anchoring import Still
 from models.colour.catalogue import load_colouriser
 from models.colour.colouriser import Coloured, Reference
-from models.colour.dyeing import UNIT, confidence, padded
+from models.colour.dyeing import UNIT, confidence, padded, quarter_flow
 from models.colour.propagate import Propagate, PropagateSettings
 from models.colour.redye import Dyed, Redye, Told
 from models.colour.redye_way import RedyeWay, Sight, sights
@@ -85,7 +85,7 @@ def test_no_colour_comes_out_that_no_still_has(redyer: Redyer) -> None:
 def test_streamed_it_says_what_it_says_of_the_whole_shot(window: int) -> None:
     world = World(5, 16)
     walk = Walk(footage(world.shot(range(16))), [world.still(2), world.still(9)], 640, Dis())
-    shown = list(sights(walk.steps(), walk.stills, Dis()))
+    shown = list(sights(walk.steps()))
     network = opinionated()
     way = RedyeWay(network, Compute(torch.device("cpu"), torch.float32), walk.stills)
     height, width = shown[0].known.luma_HW.shape
@@ -111,7 +111,7 @@ def whole(network: Redye, shown: Sequence[Sight], stills: Sequence[Still]) -> Dy
         stacked(lambda sight: sight.known.prior()),
     )
     flows = [
-        stacked(lambda sight: still_flow if sight.to_previous_2qr is None else sight.to_previous_2qr),
+        stacked(lambda sight: still_flow if sight.met is None else quarter_flow(sight.met.flow_hw2)),
         stacked(lambda sight: still_flow if sight.to_next_2qr is None else sight.to_next_2qr),
     ]
     lumas = torch.from_numpy(np.stack([padded(still.view.luma_hw[None]) for still in stills]))[None]

@@ -52,7 +52,9 @@ def anchored(stills: Sequence[Still], frames: int, views: ViewOf, estimator: Flo
         if still.frame is not None:
             height, width = still.view.luma_hw.shape
             full_hw = np.ones((height, width), np.float32)
-            found[still.frame] = Anchor(still.frame, still.view, still.ab_2hw, grid(height, width), full_hw)
+            found[still.frame] = Anchor(
+                still.frame, still.view, still.ab_2hw, grid(height, width), full_hw, own=True
+            )
     for still in stills:
         if still.frame is None:
             anchor = _likest(still, frames, views, estimator)

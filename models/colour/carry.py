@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models.colour.diffusion import diffuse, pull
 from models.colour.guided import enlarge_along
 from models.colour.likeness import Likeness, described
-from models.colour.view import View, agreement, followed, inside, moved_place, sample
+from models.colour.view import Meeting, View, agreement, followed, inside, moved_place, sample
 from models.flow import FlowEstimator
 from models.motion import enlarge, grid, shrink, warp
 
@@ -49,6 +49,8 @@ class Anchor:
     """How well it does, on the frame's grid."""
     fits: float = 1.0
     """How far the still is believed as a whole, in [0, 1]: 1 for one of this very frame."""
+    own: bool = False
+    """Whether the still is of this very frame, whose colour nothing can better."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,11 @@ class Carrier:
         ab_2hw = _planes(sample(self._still_hw2, anchor.place_hw2))
         return self._filled(here, Carried(ab_2hw, anchor.confidence_hw, anchor.place_hw2, 0))
 
-    def step(self, state: Carried, before: View, here: View) -> Carried:
-        """The state of the next frame on the way."""
-        pair = self._estimator.between(before.look_hw, here.look_hw)
-        flow_hw2 = pair.backward_hw2
-        met_hw = agreement(warp(before.luma_hw, flow_hw2), here.luma_hw)
-        met_hw *= followed(pair.backward_error_hw) * inside(grid(*here.luma_hw.shape) + flow_hw2)
-        frame_hw = warp(state.confidence_hw, flow_hw2) * met_hw * _FADE_FRAME
-        frame_2hw = _planes(warp(np.ascontiguousarray(state.ab_2hw.transpose(1, 2, 0)), flow_hw2))
+    def step(self, state: Carried, met: Meeting, here: View) -> Carried:
+        """The state of the next frame on the way, which is met from the one before it there."""
+        flow_hw2 = met.flow_hw2
+        frame_hw = warp(state.confidence_hw, flow_hw2) * met.met_hw * _FADE_FRAME
+        frame_2hw = warp_planes(state.ab_2hw, flow_hw2)
         place_hw2, still_hw = self._placed(moved_place(state.place_hw2, flow_hw2), here)
         still_2hw = _planes(sample(self._still_hw2, place_hw2))
         still_hw *= self._anchor.fits * _FADE_STILL ** (state.steps + 1)
@@ -154,5 +153,10 @@ class Carrier:
         return _planes(cv2.resize(ab, size)), cv2.resize(alike, size)
 
 
-def _planes(image_hw2: Float) -> Float:
-    return np.ascontiguousarray(image_hw2.transpose(2, 0, 1))
+def warp_planes(planes_Chw: Float, flow_hw2: Float) -> Float:
+    """The neighbour's planes seen from this frame; edges replicated."""
+    return _planes(warp(np.ascontiguousarray(planes_Chw.transpose(1, 2, 0)), flow_hw2))
+
+
+def _planes(image_hwC: Float) -> Float:
+    return np.ascontiguousarray(image_hwC.transpose(2, 0, 1))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from models.colour.carry import State
 from models.colour.colouriser import Coloured, Reference
 from models.colour.guided import enlarge_along
+from models.colour.steady import Steady
 from models.colour.walk import Reached, Walk, way
 from models.flow import FlowEstimator
 from models.motion import Dis, MotionSettings, enlarge
@@ -63,10 +64,12 @@ class Propagate:
         where there is no reference, or one of another size or of a frame outside the footage.
         """
         walk = Walk(footage, references, self._settings.work_px, self._estimator)
+        steady = Steady()
         before: Coloured | None = None
         for planes_CHW, step in zip(footage, walk.steps(), strict=True):
             if before is None or not step.again:
-                known, luma_HW = blended(step.reached), luma(planes_CHW, footage.colour)
+                known = steady.keep(blended(step.reached), step.met, step.own)
+                luma_HW = luma(planes_CHW, footage.colour)
                 before = finished(known, step.view.luma_hw, luma_HW, self._settings.grey_below)
             yield before
 

@@ -19,8 +19,8 @@ from models.colour.anchoring import Still
 from models.colour.carry import State
 from models.colour.dyeing import UNIT, Evidence, confidence, evidence, padded, quarter_flow
 from models.colour.redye import CELL_PX, GREY, Look, Redye, Told, cells_of, pictured
+from models.colour.view import Meeting
 from models.colour.walk import Step
-from models.flow import FlowEstimator
 from models.neural.compute import Compute
 from models.neural.tiles import Area
 
@@ -39,12 +39,12 @@ class Sight:
     """How often the shot shows it, one after the other."""
     luma_hw: Float
     known: Evidence
+    met: Meeting | None
+    """How it comes out of the distinct frame before it; None at the shot's start."""
     own: State | None
     """The colour of a still of this very frame, which nothing can better; None for any other frame."""
-    to_previous_2qr: Float | None
-    """Motion; None at the shot's start."""
     to_next_2qr: Float | None
-    """Motion; None at the shot's end."""
+    """Motion as states are carried along it; None at the shot's end."""
 
 
 class _Cells(NamedTuple):
@@ -55,19 +55,15 @@ class _Cells(NamedTuple):
     ab_1L2: Tensor
 
 
-def sights(steps: Iterator[Step], stills: Sequence[Still], estimator: FlowEstimator) -> Iterator[Sight]:
+def sights(steps: Iterator[Step]) -> Iterator[Sight]:
     """Every distinct frame of a walk in order; reads one distinct frame ahead."""
-    painted = {still.frame for still in stills}
     before: tuple[Step, int] | None = None
-    to_previous_2qr: Float | None = None
     for step, copies in _distinct(steps):
         if before is not None:
-            pair = estimator.between(before[0].view.look_hw, step.view.look_hw)
-            yield _sight(*before, painted, to_previous_2qr, quarter_flow(pair.forward_hw2))
-            to_previous_2qr = quarter_flow(pair.backward_hw2)
+            yield _sight(*before, step.met)
         before = step, copies
     if before is not None:
-        yield _sight(*before, painted, to_previous_2qr, None)
+        yield _sight(*before, None)
 
 
 def _distinct(steps: Iterator[Step]) -> Iterator[tuple[Step, int]]:
@@ -81,17 +77,12 @@ def _distinct(steps: Iterator[Step]) -> Iterator[tuple[Step, int]]:
     yield first, copies
 
 
-def _sight(
-    step: Step,
-    copies: int,
-    painted: set[int | None],
-    to_previous_2qr: Float | None,
-    to_next_2qr: Float | None,
-) -> Sight:
+def _sight(step: Step, copies: int, next_met: Meeting | None) -> Sight:
     luma_hw, past = step.view.luma_hw, step.reached.past
-    own = past.state if past is not None and step.frame in painted else None
+    own = past.state if past is not None and step.own else None
     known = evidence(luma_hw, step.reached)
-    return Sight(step.frame, copies, luma_hw, known, own, to_previous_2qr, to_next_2qr)
+    to_next_2qr = None if next_met is None else quarter_flow(next_met.back_hw2)
+    return Sight(step.frame, copies, luma_hw, known, step.met, own, to_next_2qr)
 
 
 class RedyeWay:
@@ -126,7 +117,9 @@ class RedyeWay:
             torch.cat([cells.ab_1L2 for cells in near], 1),
         )
         match_N4yx = pictured(match_NM4, area.height // CELL_PX)
-        flows = (self._flow(flow, area) for flow in (prepared.to_previous_2qr, prepared.to_next_2qr))
+        met = prepared.met
+        to_previous_2qr = None if met is None else quarter_flow(met.flow_hw2)
+        flows = (self._flow(flow_2qr, area) for flow_2qr in (to_previous_2qr, prepared.to_next_2qr))
         return self._network.look(told, match_N4yx, *flows)
 
     def backward(self, look: Look, state: Tensor | None) -> Tensor:

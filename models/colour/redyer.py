@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from models.colour.carry import State
 from models.colour.colouriser import Coloured, Reference
 from models.colour.propagate import finished
+from models.colour.steady import Steady
 from models.colour.walk import Walk
 from models.errors import WeightsError
 from models.flow import flow_estimator
@@ -92,10 +93,11 @@ class Redyer:
         where the bundle's weights cannot be loaded; SpillError.
         """
         walk = Walk(footage, references, self._settings.work_px, self._estimator)
-        frames = iter(footage)
+        frames, steady = iter(footage), Steady()
         for sight, known in self._known(walk):
             planes_CHW = next(frames)
             luma_HW = luma(planes_CHW, footage.colour)
+            known = steady.keep(known, sight.met, sight.own is not None)
             one = finished(known, sight.luma_hw, luma_HW, self._settings.grey_below)
             yield one
             for _ in range(sight.copies - 1):
@@ -113,8 +115,7 @@ class Redyer:
         tall, wide = padded_size(height, width)
         plan = Plan(_WINDOW_FRAMES, areas(tall, wide, SIDE, tall * wide))
         way = RedyeWay(self._network, self._compute, walk.stills)
-        shown = sights(walk.steps(), walk.stills, self._estimator)
-        for sight, _, answer_KHW in Stream(way, plan).answers(shown):
+        for sight, _, answer_KHW in Stream(way, plan).answers(sights(walk.steps())):
             check_answer(answer_KHW, sight.frame, self.device)
             cut_3hw = answer_KHW[:, :height, :width]
             yield sight, sight.own or State(cut_3hw[:2], cut_3hw[2])

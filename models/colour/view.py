@@ -32,6 +32,18 @@ class View:
     """The flow estimator's copy."""
 
 
+@dataclass(frozen=True)
+class Meeting:
+    """A frame, and the one gone from to reach it: its neighbour, in either direction of time."""
+
+    flow_hw2: Float
+    """Motion to the neighbour."""
+    back_hw2: Float
+    """Motion from the neighbour, on its grid."""
+    met_hw: Float
+    """How surely each pixel of the frame is the one that motion finds in the neighbour, in [0, 1]."""
+
+
 def small(image_HW: Float, work_px: int) -> Float:
     """A picture (HW or HWC) at working size: its longer side at most `work_px`."""
     return shrink(image_HW, proxy_scale(image_HW.shape, work_px))
@@ -40,6 +52,15 @@ def small(image_HW: Float, work_px: int) -> Float:
 def view(luma_hw: Float, estimator: FlowEstimator) -> View:
     """A frame's view; `luma_hw` is at working size."""
     return View(luma_hw, estimator.look(luma_hw))
+
+
+def meeting(neighbour: View, here: View, estimator: FlowEstimator) -> Meeting:
+    """How a frame comes out of its neighbour."""
+    pair = estimator.between(neighbour.look_hw, here.look_hw)
+    flow_hw2 = pair.backward_hw2
+    met_hw = agreement(warp(neighbour.luma_hw, flow_hw2), here.luma_hw)
+    met_hw *= followed(pair.backward_error_hw) * inside(grid(*here.luma_hw.shape) + flow_hw2)
+    return Meeting(flow_hw2, pair.forward_hw2, met_hw)
 
 
 def agreement(one_hw: Float, other_hw: Float) -> Float:

@@ -15,7 +15,7 @@ from models.colour.carry import Anchor, Carrier, State
 from models.colour.colouriser import Reference
 from models.colour.likeness import Likeness, likeness
 from models.colour.spill import Spill
-from models.colour.view import View, small, view
+from models.colour.view import Meeting, View, meeting, small, view
 from models.flow import FlowEstimator
 from models.motion import Byte
 from models.restorer import Footage, luma
@@ -54,6 +54,10 @@ class Step:
     reached: Reached
     again: bool
     """Whether it shows the frame before once more; all else then is that frame's."""
+    met: Meeting | None
+    """How it comes out of the distinct frame before it; None for the shot's first."""
+    own: bool
+    """Whether there is a still of this very frame, which nothing can better."""
 
 
 class Walk:
@@ -143,30 +147,44 @@ class _BothWays:
             for frame in range(anchor.frame - 1, first - 1, -1):
                 if not self._again[frame + 1]:
                     here = self._film[frame]
-                    state, view_after = carrier.step(state, view_after, here), here
+                    met = meeting(view_after, here, self._estimator)
+                    state, view_after = carrier.step(state, met, here), here
                 later.put(frame, np.concatenate([state.ab_2hw, state.confidence_hw[None]]))
             first = anchor.frame + 1
 
     def forth(self, later: Spill) -> Iterator[Step]:
         """Every frame of the shot, in order, with what came from either side."""
-        first = self._anchors[0].frame
+        frames, first = len(self._again), self._anchors[0].frame
+        seen = self._seen()
         for frame in range(first):
             reached = Reached(None, _taken(later, frame, first))
-            yield Step(frame, self._film[frame], reached, self._again[frame])
-        frames = len(self._again)
+            view, met = next(seen)
+            yield Step(frame, view, reached, self._again[frame], met, own=False)
         ends = [anchor.frame for anchor in self._anchors[1:]] + [frames]
         for anchor, end in zip(self._anchors, ends, strict=True):
             carrier = Carrier(self._estimator, anchor, self._like)
-            view = self._film[anchor.frame]
+            view, met = next(seen)
             state = carrier.start(view)
-            yield Step(anchor.frame, view, Reached(Side(state, 0), None), again=False)
+            yield Step(anchor.frame, view, Reached(Side(state, 0), None), False, met, anchor.own)
             for frame in range(anchor.frame + 1, end):
-                if not self._again[frame]:
-                    here = self._film[frame]
-                    state, view = carrier.step(state, view, here), here
+                view, met = next(seen)
+                if met is not None and not self._again[frame]:
+                    state = carrier.step(state, met, view)
                 past = Side(state, frame - anchor.frame)
                 future = None if end == frames else _taken(later, frame, end)
-                yield Step(frame, view, Reached(past, future), self._again[frame])
+                yield Step(frame, view, Reached(past, future), self._again[frame], met, own=False)
+
+    def _seen(self) -> Iterator[tuple[View, Meeting | None]]:
+        """Every frame in order, and how it comes out of the distinct one before it; a repeat is what it
+        repeats."""
+        before: View | None = None
+        met: Meeting | None = None
+        for frame, again in enumerate(self._again):
+            if before is None or not again:
+                here = self._film[frame]
+                met = None if before is None else meeting(before, here, self._estimator)
+                before = here
+            yield before, met
 
 
 def way(past_frames: int | None, future_frames: int | None) -> float:

@@ -33,9 +33,11 @@ _CODE = (
     "models/colour/guided.py",
     "models/colour/lab.py",
     "models/colour/likeness.py",
+    "models/colour/propagate.py",
     "models/colour/view.py",
     "models/colour/walk.py",
     "models/motion.py",
+    "models/restorer.py",
     "models/training/colour/walked.py",
     "tasks/learning/walks.py",
 )
