@@ -30,7 +30,7 @@ def test_a_bundle_is_a_colouriser_and_its_card_tells_all(
     card = load_colouriser("./b").card
     assert card.name == "redye"
     assert card.weights_sha256 == json.loads((folder / CONFIG).read_text())["sha256"]
-    told = {"work_px": 640, "grey_below": 0.1, "flow": "dis", "precision": "fp32", "sizes.channels": 48}
+    told = {"work_px": 640, "grey_below": 0.4, "flow": "dis", "precision": "fp32", "sizes.channels": 48}
     assert told.items() <= card.parameters.items()
     with pytest.raises(UnknownRestorer, match="--colouriser"):
         load_restorer("./b")

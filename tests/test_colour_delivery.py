@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 
+from models.weights import write_bundle
 from storage.bag import write_bag
 from storage.colour_delivery import COLOUR, COLOUR_ACCESS, COLOUR_SUMMARY, COVERAGE, COVERAGE_TABLE
 from storage.coloured import coloured_layout, luma_codes
@@ -31,6 +32,7 @@ from tasks.revert import revert_delivery
 from tasks.status import vault_status
 from tasks.verify import verify_delivery
 from tests.film import Plan, make_film
+from tests.networks import opinionated
 from tests.painting import Colouring, coloured, grey_still, paint, painted, restored, two_shots
 from tests.reels import Kind, decoded, facts, payloads, write_reel
 
@@ -117,6 +119,22 @@ def test_a_shot_without_a_still_stays_grey_and_is_listed(
     rows = from_parquet((made.data / COVERAGE_TABLE).read_bytes(), COVERAGE_ROWS)
     assert [row["frame"] for row in rows] == list(range(16))
     assert [row["still"] for row in rows] == [2] * 8 + [None] * 8
+
+
+def test_reached_is_what_its_colouriser_does_not_fade(
+    reel: tuple[Vault, IngestedReel], tmp_path: Path
+) -> None:
+    paint(tmp_path / "stills", *reel, 2)
+    shares = []
+    for grey_below in (0.2, 0.95):
+        bundle = write_bundle(tmp_path / str(grey_below), opinionated(), {"grey_below": grey_below})
+        made = coloured(*reel, tmp_path / "stills", str(bundle.folder))
+        cover = [planes[0] for _, planes in decoded(made.data / COVERAGE)]
+        rows = from_parquet((made.data / COVERAGE_TABLE).read_bytes(), COVERAGE_ROWS)
+        found = [(plane > grey_below * 253).mean() for plane in cover]
+        assert [row["share_reached"] for row in rows] == pytest.approx(found)
+        shares.append(_summary(made)["shots"][0]["share_reached"])
+    assert shares[1] < shares[0]
 
 
 def test_what_was_painted_comes_out(reel: tuple[Vault, IngestedReel], tmp_path: Path) -> None:

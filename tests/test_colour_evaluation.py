@@ -29,7 +29,7 @@ FRAMES = 24
 class Grey:
     """Colours nothing."""
 
-    device = "cpu"
+    device, reached_from = "cpu", 0.0
     card = Card("grey", "1")
 
     def colour(self, footage: Footage, references: Sequence[Reference]) -> Iterator[Coloured]:

@@ -5,6 +5,7 @@ Shape suffixes as in `models.colour.redye_way`.
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from models.colour.dyeing import UNIT, confidence, padded, quarter_flow
 from models.colour.propagate import Propagate, PropagateSettings
 from models.colour.redye import Dyed, Redye, Told
 from models.colour.redye_way import RedyeWay, Sight, sights
-from models.colour.redyer import Redyer
+from models.colour.redyer import Redyer, RedyeSettings
 from models.colour.view import view
 from models.colour.walk import Walk
 from models.motion import Dis
@@ -32,6 +33,8 @@ from tests.networks import opinionated, write_opinionated
 from tests.world import HEIGHT, WIDTH, World, footage
 
 Float = NDArray[np.float32]
+
+FADING = PropagateSettings(grey_below=RedyeSettings().grey_below)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,7 @@ def test_it_starts_as_propagate(fresh: Redyer, frames: tuple[int, ...]) -> None:
     world = World(1, 9)
     stills = [world.still(frame) for frame in frames]
     lumas = world.shot(range(9))
-    plain = Propagate().colour(footage(lumas), stills)
+    plain = Propagate(FADING).colour(footage(lumas), stills)
     for one, other in zip(coloured(fresh, lumas, *stills), plain, strict=True):
         assert_near(one, other)
 
@@ -133,7 +136,7 @@ def test_sizes_that_nothing_divides_are_padded(fresh: Redyer) -> None:
     world = World(7, 5)
     lumas = [np.ascontiguousarray(luma[:75, :101]) for luma in world.shot(range(5))]
     still = Reference(world.colour(2)[:, :75, :101], lumas[2], 2)
-    plain = Propagate().colour(footage(lumas), [still])
+    plain = Propagate(FADING).colour(footage(lumas), [still])
     for one, other in zip(coloured(fresh, lumas, still), plain, strict=True):
         assert one.ab_2HW.shape == (2, 75, 101)
         assert_near(one, other)
@@ -144,7 +147,7 @@ def test_frames_beyond_the_working_size_are_coloured_at_their_own(tmp_path: Path
     bundle = write_bundle(tmp_path / "b", Redye.from_config("redye"), {"work_px": 72})
     world = World(8, 4)
     lumas = world.shot(range(4))
-    plain = Propagate(PropagateSettings(work_px=72)).colour(footage(lumas), [world.still(1)])
+    plain = Propagate(replace(FADING, work_px=72)).colour(footage(lumas), [world.still(1)])
     for one, other in zip(coloured(Redyer(bundle), lumas, world.still(1)), plain, strict=True):
         assert one.ab_2HW.shape == (2, HEIGHT, WIDTH)
         assert_near(one, other)

@@ -19,7 +19,7 @@ _LEVELS = 256
 class Copied:
     """The first reference's chroma on every frame."""
 
-    device = "cpu"
+    device, reached_from = "cpu", 0.0
     card = Card("copied", "1")
 
     def colour(self, footage: Footage, references: Sequence[Reference]) -> Iterator[Coloured]:
@@ -38,7 +38,7 @@ class ByLuma:
     by mean and spread (Reinhard et al. 2001).
     """
 
-    device = "cpu"
+    device, reached_from = "cpu", 0.0
     card = Card("by-luma", "1")
 
     def colour(self, footage: Footage, references: Sequence[Reference]) -> Iterator[Coloured]:

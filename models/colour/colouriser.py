@@ -67,6 +67,11 @@ class Colouriser(Protocol):
         """What it computes on, for the record, like `cpu`."""
         ...
 
+    @property
+    def reached_from(self) -> float:
+        """Confidence from which a pixel counts as reached; what is less sure is grey, or on its way there."""
+        ...
+
     def colour(self, footage: Footage, references: Sequence[Reference]) -> Iterator[Coloured]:
         """Yields exactly `footage.frame_count`, in order; memory does not grow with the shot.
 

@@ -57,6 +57,11 @@ class Propagate:
         """What this colouriser is; every setting is part of it."""
         return Card("propagate", VERSION, {**asdict(self._settings), "flow": self._estimator.name})
 
+    @property
+    def reached_from(self) -> float:
+        """As `grey_below`."""
+        return self._settings.grey_below
+
     def colour(self, footage: Footage, references: Sequence[Reference]) -> Iterator[Coloured]:
         """One for each frame, in order. Reads the footage twice; holds a few frames, and small stills.
 

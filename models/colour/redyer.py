@@ -39,8 +39,9 @@ class RedyeSettings:
 
     work_px: int = 640
     """Longest side of the picture that colour is carried on, in pixels; as `propagate`'s. At least 64."""
-    grey_below: float = 0.1
-    """Confidence under which colour fades to grey; 0 fades none."""
+    grey_below: float = 0.4
+    """Confidence under which colour fades to grey; 0 fades none. Higher than `propagate`'s: this network says
+    what error it expects, at 0.4 one of 13 in ab, which is about what grey has."""
     precision: Precision = "auto"
     """What the network computes in: `auto` is fp16 on a GPU, bf16 on a CPU that has it, else fp32."""
 
@@ -83,6 +84,11 @@ class Redyer:
     def device(self) -> str:
         """Where it runs and in what precision; loads the engine."""
         return self._compute.name
+
+    @property
+    def reached_from(self) -> float:
+        """As `grey_below`."""
+        return self._settings.grey_below
 
     def colour(self, footage: Footage, references: Sequence[Reference]) -> Iterator[Coloured]:
         """One for each frame, in order. Reads the footage twice; holds a window and its look-ahead, and small

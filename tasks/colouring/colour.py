@@ -40,8 +40,6 @@ from tasks.restore import RECORD, ShotOutcome, UnusableWeights
 
 Origin = Literal["stills", "own", "none"]
 """Where a shot's colour comes from: painted stills; the film, which has colour of its own; nowhere: grey."""
-_SURE = 0.1
-"""Of 1; under this confidence next to nothing is known, and colourisers fade to grey."""
 # Numbers of ITU-T H.273.
 _MATRICES: dict[int, Matrix] = {1: "bt709", 4: "bt601", 5: "bt601", 6: "bt601", 9: "bt2020"}
 _MODULES = ("colour", "stills", "restored")
@@ -171,7 +169,7 @@ def colour_shot(
                 film, coverage_HW = _coloured(picture, coloured, reel.reel.video, video, job.origin)
                 films.write(film)
                 coverages.write(Picture((coverage_HW,), GREY8))
-                reached_HW = coverage_HW > _SURE * 253
+                reached_HW = coverage_HW > colouriser.reached_from * 253
                 count = int(reached_HW.sum())
                 confidence = 0.0 if coloured is None else float(coloured.confidence_HW[reached_HW].sum())
                 rows.write([_row(frame, job, count, confidence, coverage_HW.size)])
