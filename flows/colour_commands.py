@@ -37,7 +37,7 @@ def add_commands(command: Command) -> None:
         "--colouriser",
         default="default",
         metavar="NAME",
-        help="what carries the colour: propagate, copied, by-luma, a bundle of redye's weights, or "
+        help="what carries the colour: redye, propagate, copied, by-luma, a bundle of redye's weights, or "
         "models:/answerprint-colour@champion",
     )
     sub.add_argument("--no-sharing", action="store_true", help="shots without a still of their own stay grey")
@@ -142,7 +142,7 @@ def _print_outcome(outcome: "ColourOutcome") -> None:
     if outcome.automatic_stills:
         print(f"  stills coloured by a machine: {outcome.automatic_stills}, by {outcome.guessed_by}")
     if outcome.unpainted_stills:
-        print(f"  stills not painted yet: {outcome.unpainted_stills}")
+        print(f"  stills not painted yet: {_some(outcome.unpainted_stills)}")
     if outcome.other_stills:
         print(f"  images named for other reels: {outcome.other_stills}")
     if outcome.review_items:
@@ -151,12 +151,16 @@ def _print_outcome(outcome: "ColourOutcome") -> None:
         print(f"  {error}", file=sys.stderr)
 
 
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+    return f"{', '.join(names[:_MOST_NAMES])}{more}"
+
+
 def _warn_of_unnamed(names: Sequence[str]) -> None:
     """Once a run, whatever the number of its reels."""
     if names:
-        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
         print(
-            f"warning: {', '.join(names[:_MOST_NAMES])}{more}: not used, the name tells no reel and frame; "
+            f"warning: {_some(names)}: not used, the name tells no reel and frame; "
             "call a still like <reel>_000120.png",
             file=sys.stderr,
         )

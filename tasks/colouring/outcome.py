@@ -41,7 +41,7 @@ class ColourOutcome:
     """Of the stills used, those that a model coloured."""
     guessed_by: str | None = None
     """By which models, as the label of the film says it."""
-    unpainted_stills: int = 0
+    unpainted_stills: tuple[str, ...] = ()
     """Images in the directory that are named for this reel and have no colour yet."""
     other_stills: int = 0
     """Images that are named for other reels."""

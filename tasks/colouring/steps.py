@@ -101,7 +101,7 @@ def in_colour_already(reel: IngestedReel, film: RestoredReel) -> ColourOutcome:
 def _without_stills(run: Run[ColourRequest], reel: IngestedReel, painted: ReelStills) -> str:
     source, folder = reel.reel.source, run.request.stills
     if painted.refused:
-        unpainted = f" (not painted yet: {painted.unpainted})" if painted.unpainted else ""
+        unpainted = f" (not painted yet: {len(painted.unpainted)})" if painted.unpainted else ""
         return f"{source}: none of its stills in {folder} can be used{unpainted}"
     if painted.unpainted:
         return f"{source}: none of its stills in {folder} is painted yet; paint one and run again"

@@ -60,7 +60,7 @@ class ReelStills:
     """By frame."""
     refused: tuple[str, ...] = ()
     """One line for each that was not taken: what, where, what to do."""
-    unpainted: int = 0
+    unpainted: tuple[str, ...] = ()
     """Images that have no colour yet."""
     others: int = 0
     """Images named for other reels."""
@@ -105,7 +105,7 @@ def take_stills(vault: Vault, reel: IngestedReel, restored: RestoredReel, folder
     guesses = guesses_of_others(found.records_of_others) | guesses_beside(found.records)
     fit: list[Still] = []
     refused: list[str] = []
-    unpainted = 0
+    unpainted: list[str] = []
     for frame, paths in sorted(found.ours.items()):
         paintings = []
         for path in paths:
@@ -114,8 +114,10 @@ def take_stills(vault: Vault, reel: IngestedReel, restored: RestoredReel, folder
             except SourceError as error:
                 refused.append(str(error))
                 continue
-            unpainted += painting is None
-            paintings += [painting] if painting else []
+            if painting is None:
+                unpainted.append(plain_name(path.name))
+            else:
+                paintings.append(painting)
         # Where a person painted the frame too, nobody asks for a guess.
         paintings = [each for each in paintings if each.guessed_by is None] or paintings
         try:
@@ -125,7 +127,7 @@ def take_stills(vault: Vault, reel: IngestedReel, restored: RestoredReel, folder
             fit += [_taken(vault, reel, restored, frame, painting) for painting in paintings]
         except SourceError as error:
             refused.append(str(error))
-    return ReelStills(tuple(fit), tuple(refused), unpainted, found.others, found.unnamed)
+    return ReelStills(tuple(fit), tuple(refused), tuple(unpainted), found.others, found.unnamed)
 
 
 def load_still(vault: Vault, still: Still) -> Float:
