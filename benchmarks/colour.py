@@ -5,11 +5,11 @@
 
 Tests: `middle` (60 frames, the still is the 31st), `far` (101 frames, the still is the last, the first 50 are
 scored: the test of "Bringing Old Films Back to Life"), `sibling` (50 frames, the still is one of 50 frames
-after them, as from another shot). Columns: mean CIEDE2000 and PSNR of ab over every third frame, with the
-clip's own luma; flicker (change of ab along the true motion, the truth's own beside it); seconds of CPU
-a frame. Fails where `propagate` is not better than both baselines in the first two tests. A bundle of redye's
-weights is tried beside them; in the end stands each one's mean over all tests, and on how many the bundle was
-better than `propagate`.
+after them, as from another shot). Columns: mean CIEDE2000 and PSNR of ab over every third frame but the
+still's, with the clip's own luma; flicker (change of ab along the true motion, the truth's own beside it);
+seconds of CPU a frame. Fails where `propagate` is not better than both baselines in the first two tests. A
+bundle of redye's weights is tried beside them; in the end stands each one's mean over all tests, and on how
+many the bundle was better than `propagate`.
 """
 
 import argparse
@@ -108,7 +108,7 @@ def tried(method: Colouriser, clip: Sequence[Float], trial: Trial, save: Path | 
     for coloured in method.colour(film, [still]):
         results.append(coloured)
     seconds = (time.process_time() - start) / trial.frames
-    for frame in range(0, trial.scored, _EVERY):
+    for frame in (frame for frame in range(0, trial.scored, _EVERY) if frame != trial.still):
         chroma_2HW = chroma_for(lumas[frame], results[frame].ab_2HW, "bt709")
         fidelity += colour_fidelity(lab_of_ycc(lumas[frame], chroma_2HW, "bt709"), lab_of_rgb(clip[frame]))
         if save and frame % (6 * _EVERY) == 0:

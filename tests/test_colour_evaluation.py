@@ -40,6 +40,16 @@ class Grey:
             )
 
 
+class StillOnly(Grey):
+    """Grey, but for the still."""
+
+    card = Card("still only", "1")
+
+    def colour(self, footage: Footage, references: Sequence[Reference]) -> Iterator[Coloured]:
+        for frame, grey in enumerate(super().colour(footage, references)):
+            yield replace(grey, ab_2HW=references[0].ab_2HW) if frame == references[0].frame else grey
+
+
 class Short(Grey):
     def colour(self, footage: Footage, references: Sequence[Reference]) -> Iterator[Coloured]:
         yield from list(super().colour(footage, references))[1:]
@@ -110,6 +120,13 @@ def test_slices_are_told_and_the_page_is_written(corpus: str, tmp_path: Path) ->
     first, shown = ColourSet(compared.request), cv2.imread(str(tmp_path / files[0]))
     assert np.array_equal(shown[..., ::-1], first.read(first.clips[0])[FRAMES // 4].transpose(1, 2, 0))
     assert all((tmp_path / file).is_file() and file in page for file in files)
+
+
+def test_a_still_given_back_counts_for_nothing(corpus: str) -> None:
+    asked = ColourEvaluationRequest(corpus, clips=1)
+    scores = evaluate_colour({"grey": Grey(), "still": StillOnly()}, asked, lambda done, total: None).scores
+    assert scores["still"]["middle"].flicker > scores["grey"]["middle"].flicker
+    assert scores["still"]["middle"].ciede2000 == scores["grey"]["middle"].ciede2000
 
 
 def test_of_memory_the_most_is_told_and_of_time_the_mean() -> None:
