@@ -130,6 +130,19 @@ def test_a_shot_of_one_frame() -> None:
     assert (only.frame, only.reaches, only.adds) == (0, 1, 1)
 
 
+def test_nothing_is_asked_of_leader_and_little_of_a_fade() -> None:
+    rng = np.random.default_rng(4)
+    grain = [rng.normal(0, 0.01, (HEIGHT, WIDTH)).astype(np.float32) for _ in range(24)]
+    assert worth_colouring(footage([one + np.float32(0.03) for one in grain]), 3) == []
+    # Black for ten frames, then the picture comes up.
+    light = np.clip((np.arange(24) - 10) / 12, 0, 1).astype(np.float32)
+    chosen = worth_colouring(
+        footage([picture(1) * up + one for up, one in zip(light, grain, strict=True)]), 3
+    )
+    assert chosen
+    assert min(worth.frame for worth in chosen) > 10
+
+
 def scene(coat: tuple[float, float]) -> Painted:
     """A textured room with a coat in it."""
     luma = texture(240, 320, 11)

@@ -19,7 +19,7 @@ from storage.errors import SourceError
 from storage.painting import image_size, write_still
 from storage.vault import Vault
 from tasks.colouring import steps
-from tasks.colouring.blanks import write_stills
+from tasks.colouring.blanks import StillsToPaint, write_stills
 from tasks.colouring.choice import ChoosingWorker
 from tasks.colouring.dispatch import plan_colour
 from tasks.colouring.request import ColourRequest
@@ -220,6 +220,12 @@ def test_each_reel_has_stills_and_a_list_of_its_own(names: tuple[str, str], tmp_
         found = take_stills(vault, reel, restored_reel(vault, reel), str(folder))
         assert sorted(found.unpainted) == sorted(rows)
     assert {path.name for path in folder.iterdir()} == listed
+
+
+def test_where_there_is_nothing_to_paint_it_says_why() -> None:
+    leader, own = StillsToPaint("a.mkv", "s"), StillsToPaint("a.mkv", "s", own_colour_shots=(1,))
+    assert leader.sentence() == "a.mkv: shows nothing; there is nothing to paint"
+    assert own.sentence() == "a.mkv: has colour of its own and keeps it; there is nothing to paint"
 
 
 def test_what_is_there_is_kept_and_told_where_it_is_of_another_film(tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ _CANDIDATES, _WITNESSES = 15, 60
 _AGREES = 0.3
 # A still that adds less than this share of the shot is not worth a person's hours.
 _LEAST_GAIN = 0.02
+# Between the darkest and the brightest hundredth of a picture lies at least this much of luma: else it is a
+# leader, or a fade's end, and there is nothing to paint.
+_LEAST_SEEN = 0.08
 # Among stills that reach about as much, a sharp one, and one from the middle, is easier to paint and lasts.
 _SHARP, _MIDDLE = 0.1, 0.05
 
@@ -41,7 +44,8 @@ class Worth:
 
 
 def worth_colouring(footage: Footage, count: int, estimator: FlowEstimator | None = None) -> list[Worth]:
-    """At most `count` frames, the most useful first: at least one, and none that adds next to nothing.
+    """At most `count` frames, the most useful first: none that adds next to nothing, none on which nothing is
+    to be seen, and else at least one.
 
     Reads the footage once; sets motion aside in a temporary file. estimator: of motion, DIS unless given.
     Raises ValueError for a count below 1.
@@ -50,7 +54,9 @@ def worth_colouring(footage: Footage, count: int, estimator: FlowEstimator | Non
         raise ValueError("at least one still is needed")
     frames = footage.frame_count
     with _Steps(footage, estimator or Dis(MotionSettings(proxy_px=_WORK_PX))) as steps:
-        candidates = _spread(frames, _CANDIDATES)
+        candidates = [frame for frame in _spread(frames, _CANDIDATES) if steps.seen[frame]]
+        if not candidates:
+            return []
         witnesses = _spread(frames, _WITNESSES)
         reach_CWhw = np.stack([_reach(steps, frame, frames, witnesses) for frame in candidates])
         ease = _ease(np.array([steps.sharpness[frame] for frame in candidates]), np.array(candidates), frames)
@@ -71,12 +77,14 @@ class _Steps:
 
     def __init__(self, footage: Footage, estimator: FlowEstimator) -> None:
         self.sharpness: list[float] = []
+        self.seen: list[bool] = []
         self._flows: Spill | None = None
         before: View | None = None
         for frame, planes_CHW in enumerate(footage):
             here = view(small(luma(planes_CHW, footage.colour), _WORK_PX), estimator)
             self.shape_hw = here.luma_hw.shape
             self.sharpness.append(float(cv2.Laplacian(here.luma_hw, cv2.CV_32F).var()))
+            self.seen.append(float(np.ptp(np.percentile(here.luma_hw, (1, 99)))) >= _LEAST_SEEN)
             if before is not None:
                 if self._flows is None:
                     self._flows = Spill((2, *self.shape_hw, 2), np.float16)

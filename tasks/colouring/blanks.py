@@ -72,7 +72,8 @@ class StillsToPaint:
         if self.failure:
             return f"{self.source}: {self.failure.removeprefix(f'{self.source}: ')}"
         if not self.stills and not self.errors:
-            return f"{self.source}: has colour of its own and keeps it; there is nothing to paint"
+            why = "has colour of its own and keeps it" if self.own_colour_shots else "shows nothing"
+            return f"{self.source}: {why}; there is nothing to paint"
         guessed = sum(bool(still.guessed_by) for still in self.stills)
         stills = _stills(len(self.stills) - guessed, "to paint") if guessed < len(self.stills) else ""
         guesses = _stills(guessed, "coloured by a machine") if guessed or not stills else ""
