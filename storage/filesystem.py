@@ -19,7 +19,8 @@ _DENIED = ("ACCESS_DENIED", "INVALID_ACCESS_KEY_ID", "SIGNATURE_DOES_NOT_MATCH",
 
 
 def resolve(uri: str) -> tuple[fs.FileSystem, str]:
-    """The filesystem and the path on it. Raises StorageError for a scheme that is not ours."""
+    """The filesystem and the path on it. Raises StorageError for a scheme that is not ours, and where a URI
+    holds a secret."""
     if is_local(uri):
         return fs.LocalFileSystem(), str(_plain(uri).expanduser().absolute())
     scheme, _, _ = uri.partition("://")
@@ -29,6 +30,12 @@ def resolve(uri: str) -> tuple[fs.FileSystem, str]:
         )
     place, query = apart(uri)
     root, slash, path = place.removeprefix(f"{scheme}://").partition("/")
+    login, _, bucket = root.rpartition("@")
+    if ":" in login:
+        raise StorageError(
+            f"{scheme}://{bucket}{slash}{path}: named with a key, which would stand in every record; set "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, in its place"
+        )
     try:
         # What names may hold and URIs may not, such as blanks.
         asked = f"{scheme}://{root}{slash}{quote(path, safe=_PLAIN_IN_URIS)}{query}"
