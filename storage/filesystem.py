@@ -23,18 +23,19 @@ def resolve(uri: str) -> tuple[fs.FileSystem, str]:
     holds a secret."""
     if is_local(uri):
         return fs.LocalFileSystem(), str(_plain(uri).expanduser().absolute())
-    scheme, _, _ = uri.partition("://")
+    scheme, _, rest = uri.partition("://")
+    # What stands before an @ may be a key, whose secret may hold a slash: it is not said again.
+    told = f"{scheme}://{rest.rpartition('@')[2]}"
     if scheme not in _OURS:
         raise StorageError(
-            f"{uri}: {scheme}: is not a place Answerprint reads or writes; use file:, s3: or gs:"
+            f"{told}: {scheme}: is not a place Answerprint reads or writes; use file:, s3: or gs:"
         )
     place, query = apart(uri)
     root, slash, path = place.removeprefix(f"{scheme}://").partition("/")
-    login, _, bucket = root.rpartition("@")
-    if ":" in login:
+    if ":" in root:
         raise StorageError(
-            f"{scheme}://{bucket}{slash}{path}: named with a key, which would stand in every record; set "
-            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, in its place"
+            f"{told}: named with a key, which would stand in every record; leave it out, the store's own "
+            "settings tell it"
         )
     try:
         # What names may hold and URIs may not, such as blanks.

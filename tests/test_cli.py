@@ -89,12 +89,6 @@ def test_one_bad_reel_costs_no_other(shelf: Path, tmp_path: Path) -> None:
             ["restore", "{film}", "--vault", "{file}/vault"], FAILED, "cannot be written", id="vault"
         ),
         pytest.param(["restore", "{film}", "--vault", "ftp://x/y"], FAILED, "file:, s3: or gs:", id="scheme"),
-        pytest.param(
-            ["restore", "{film}", "--vault", "s3://me:hush@shelf/v"],
-            FAILED,
-            "s3://shelf/v: named with",
-            id="key",
-        ),
         pytest.param(["restore", "{dir}/no*.mkv", "--vault", "{dir}/v"], USAGE, "no films there", id="glob"),
         pytest.param(
             ["restore", "{film}", "--vault", "{dir}/v", "--rate", "0"], USAGE, "1 to 240", id="rate"

@@ -131,8 +131,10 @@ def test_reached_is_what_its_colouriser_does_not_fade(
         made = coloured(*reel, tmp_path / "stills", str(bundle.folder))
         cover = [planes[0] for _, planes in decoded(made.data / COVERAGE)]
         rows = from_parquet((made.data / COVERAGE_TABLE).read_bytes(), COVERAGE_ROWS)
-        found = [(plane > grey_below * 253).mean() for plane in cover]
+        found = [(plane > round(grey_below * 253)).mean() for plane in cover]
         assert [row["share_reached"] for row in rows] == pytest.approx(found)
+        sure = [(plane.astype(float) - 1).clip(0).mean() / 253 for plane in cover]
+        assert [row["mean_confidence"] for row in rows] == pytest.approx(sure, abs=0.002)
         shares.append(_summary(made)["shots"][0]["share_reached"])
     assert shares[1] < shares[0]
 

@@ -69,7 +69,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> str:
             48, {"middle": (48, 24, 48), "far": (48, 47, 24), "sibling": (24, 47, 24)}, id="as they should be"
         ),
         pytest.param(12, {"middle": (12, 6, 12), "sibling": (6, 11, 6)}, id="too short to be far"),
-        pytest.param(1, {"middle": (1, 0, 1)}, id="one frame"),
+        pytest.param(2, {"middle": (2, 1, 2), "sibling": (1, 1, 1)}, id="two frames"),
     ],
 )
 def test_tests_by_the_length_of_a_clip(frames: int, told: dict[str, tuple[int, int, int]]) -> None:
@@ -141,6 +141,9 @@ def test_what_cannot_be_compared(corpus: str, tmp_path: Path) -> None:
         ColourSet(ColourEvaluationRequest(grey))
     with pytest.raises(StorageError, match="has no clips for val"):
         ColourSet(ColourEvaluationRequest(corpus, "val"))
+    one = write_corpus(tmp_path / "one", [make_colour_clip(1, 1, 40, 48)], splits=("test",))
+    with pytest.raises(StorageError, match="has clips of one frame"):
+        ColourSet(ColourEvaluationRequest(one))
     with pytest.raises(ValueError, match="grey: 23 frames of 24"):
         evaluate_colour({"short": Short()}, ColourEvaluationRequest(corpus, clips=1))
 

@@ -134,6 +134,9 @@ def test_nothing_is_asked_of_leader_and_little_of_a_fade() -> None:
     rng = np.random.default_rng(4)
     grain = [rng.normal(0, 0.01, (HEIGHT, WIDTH)).astype(np.float32) for _ in range(24)]
     assert worth_colouring(footage([one + np.float32(0.03) for one in grain]), 3) == []
+    # A picture that is shown for a moment is found, however long the leader.
+    long = [one + picture(1) * np.float32(100 <= n < 106) for n, one in enumerate(grain * 8)]
+    assert [100 <= worth.frame < 106 for worth in worth_colouring(footage(long), 1)] == [True]
     # Black for ten frames, then the picture comes up.
     light = np.clip((np.arange(24) - 10) / 12, 0, 1).astype(np.float32)
     chosen = worth_colouring(

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from flows.colour_commands import _print_outcomes
+from models.colour.choice import Worth
 from storage.delivery import REVIEW
 from storage.errors import SourceError
 from storage.painting import image_size, write_still
@@ -41,7 +42,7 @@ def _run(vault: Vault, stills: Path) -> Run[ColourRequest]:
     return Run(ColourRequest(vault.uri, str(stills), "copied", share=False), Ledger())
 
 
-def test_stills_that_are_not_painted_yet_are_counted_and_are_no_failure(
+def test_stills_that_are_not_painted_yet_are_named_and_are_no_failure(
     reel: tuple[Vault, IngestedReel], tmp_path: Path
 ) -> None:
     """As colour-stills leaves them; one painted and saved as TIFF beside the grey PNG is taken."""
@@ -226,6 +227,18 @@ def test_where_there_is_nothing_to_paint_it_says_why() -> None:
     leader, own = StillsToPaint("a.mkv", "s"), StillsToPaint("a.mkv", "s", own_colour_shots=(1,))
     assert leader.sentence() == "a.mkv: shows nothing; there is nothing to paint"
     assert own.sentence() == "a.mkv: has colour of its own and keeps it; there is nothing to paint"
+
+
+def test_leader_is_no_part_of_what_can_be_reached(
+    reel: tuple[Vault, IngestedReel], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worths = iter([[], [Worth(3, 0.9, 0.8)]])
+    monkeypatch.setattr("tasks.colouring.choice.worth_colouring", lambda *_: next(worths))
+    (told,) = write_stills(
+        reel[0].uri, [reel[1].reel.source], str(tmp_path / "s"), HerePool(ChoosingWorker())
+    )
+    assert [(still.shot, still.frame) for still in told.stills] == [(2, 11)]
+    assert told.reached == 0.8
 
 
 def test_what_is_there_is_kept_and_told_where_it_is_of_another_film(tmp_path: Path) -> None:

@@ -278,6 +278,23 @@ def test_prepare_sweeps_what_dead_processes_left(tmp_path):
     assert sorted(path.name for path in staging.iterdir()) == sorted(kept)
 
 
+@pytest.mark.parametrize(
+    "uri",
+    [
+        pytest.param("s3://me:hush@shelf/v", id="a key"),
+        pytest.param("s3://me:hu/hush@shelf/v", id="its secret has a slash"),
+        pytest.param("gs://me:hush@shelf/v", id="elsewhere"),
+        pytest.param("S3://me:hush@shelf/v", id="a scheme that is not ours"),
+        pytest.param("https://me:hush@shelf/v", id="the web"),
+    ],
+)
+def test_a_key_is_refused_and_not_said_again(uri):
+    with pytest.raises(StorageError, match=r"named with a key|is not a place") as error:
+        resolve(uri)
+    assert "hush" not in str(error.value)
+    assert "shelf/v: " in str(error.value)
+
+
 @pytest.mark.parametrize("uri", ["http://example.org/vault", "hdfs://host/vault", "s4://bucket"])
 def test_a_scheme_that_is_not_ours_is_refused(uri):
     with pytest.raises(StorageError, match="is not a place Answerprint reads or writes"):

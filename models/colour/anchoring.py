@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.colour.carry import Anchor
-from models.colour.view import View, agreement, followed, inside, sample
+from models.colour.view import View, recognised
 from models.flow import FlowEstimator
 from models.motion import grid
 
@@ -78,8 +78,7 @@ def _likest(still: Still, frames: int, views: ViewOf, estimator: FlowEstimator) 
 def _laid(still: Still, frame: int, here: View, estimator: FlowEstimator) -> Anchor:
     pair = estimator.between(still.view.look_hw, here.look_hw)
     place_hw2 = grid(*here.luma_hw.shape) + pair.backward_hw2
-    sure_hw = agreement(sample(still.view.luma_hw, place_hw2), here.luma_hw)
-    sure_hw *= followed(pair.backward_error_hw) * inside(place_hw2)
+    sure_hw = recognised(here.luma_hw, still.view.luma_hw, place_hw2, pair.backward_error_hw)
     fits = float(np.clip(((sure_hw > 0.5).mean() - _CHANCE) / (0.5 - _CHANCE), 0, 1))
     return Anchor(frame, still.view, still.ab_2hw, place_hw2, sure_hw * fits, fits)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models.colour.diffusion import diffuse, pull
 from models.colour.guided import enlarge_along
 from models.colour.likeness import Likeness, described
-from models.colour.view import Meeting, View, agreement, followed, inside, moved_place, sample
+from models.colour.view import Meeting, View, moved_place, recognised, sample
 from models.flow import FlowEstimator
 from models.motion import enlarge, grid, shrink, warp
 
@@ -106,8 +106,7 @@ class Carrier:
         )
         pair = self._estimator.between(brought_hw, here.look_hw)
         place_hw2 = moved_place(guess_hw2, pair.backward_hw2)
-        sure_hw = agreement(sample(still.luma_hw, place_hw2), here.luma_hw)
-        sure_hw *= followed(pair.backward_error_hw) * inside(place_hw2)
+        sure_hw = recognised(here.luma_hw, still.luma_hw, place_hw2, pair.backward_error_hw)
         # Where the correction is not sure, the surroundings' is guessed: what comes out from behind something
         # mostly belongs to what is beside it.
         here_hw2 = grid(*here.luma_hw.shape)

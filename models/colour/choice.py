@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.colour.spill import Spill
-from models.colour.view import View, agreement, followed, inside, small, view
+from models.colour.view import View, recognised, small, view
 from models.flow import FlowEstimator
 from models.motion import Dis, MotionSettings, grid, warp
 from models.restorer import Footage, luma
@@ -54,9 +54,10 @@ def worth_colouring(footage: Footage, count: int, estimator: FlowEstimator | Non
         raise ValueError("at least one still is needed")
     frames = footage.frame_count
     with _Steps(footage, estimator or Dis(MotionSettings(proxy_px=_WORK_PX))) as steps:
-        candidates = [frame for frame in _spread(frames, _CANDIDATES) if steps.seen[frame]]
-        if not candidates:
+        seen = [frame for frame in range(frames) if steps.seen[frame]]
+        if not seen:
             return []
+        candidates = [seen[place] for place in _spread(len(seen), _CANDIDATES)]
         witnesses = _spread(frames, _WITNESSES)
         reach_CWhw = np.stack([_reach(steps, frame, frames, witnesses) for frame in candidates])
         ease = _ease(np.array([steps.sharpness[frame] for frame in candidates]), np.array(candidates), frames)
@@ -89,8 +90,8 @@ class _Steps:
                 if self._flows is None:
                     self._flows = Spill((2, *self.shape_hw, 2), np.float16)
                 pair = estimator.between(before.look_hw, here.look_hw)
-                back_hw2 = _broken(pair.backward_hw2, followed(pair.backward_error_hw), before, here)
-                forth_hw2 = _broken(pair.forward_hw2, followed(pair.forward_error_hw), here, before)
+                back_hw2 = _broken(pair.backward_hw2, pair.backward_error_hw, before, here)
+                forth_hw2 = _broken(pair.forward_hw2, pair.forward_error_hw, here, before)
                 self._flows.put(frame, np.stack([forth_hw2, back_hw2]).astype(np.float16))
             before = here
 
@@ -109,10 +110,10 @@ class _Steps:
         return flow_hw2
 
 
-def _broken(flow_hw2: Float, sure_hw: Float, source: View, here: View) -> Float:
+def _broken(flow_hw2: Float, error_hw: Float, source: View, here: View) -> Float:
     """Flow from here to the source, with not-a-number where it is not to be believed."""
-    sure_hw = sure_hw * agreement(warp(source.luma_hw, flow_hw2), here.luma_hw)
-    sure_hw = sure_hw * inside(grid(*sure_hw.shape) + flow_hw2)
+    place_hw2 = grid(*here.luma_hw.shape) + flow_hw2
+    sure_hw = recognised(here.luma_hw, source.luma_hw, place_hw2, error_hw)
     return np.where((sure_hw > _AGREES)[..., None], flow_hw2, np.float32(np.nan)).astype(np.float32)
 
 

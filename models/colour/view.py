@@ -34,10 +34,10 @@ class View:
 
 @dataclass(frozen=True)
 class Meeting:
-    """A frame, and the one gone from to reach it: its neighbour, in either direction of time."""
+    """How a frame's pixels are found in the frame beside it, in either direction of time."""
 
     flow_hw2: Float
-    """Motion to the neighbour."""
+    """Motion to that neighbour."""
     back_hw2: Float
     """Motion from the neighbour, on its grid."""
     met_hw: Float
@@ -58,9 +58,17 @@ def meeting(neighbour: View, here: View, estimator: FlowEstimator) -> Meeting:
     """How a frame comes out of its neighbour."""
     pair = estimator.between(neighbour.look_hw, here.look_hw)
     flow_hw2 = pair.backward_hw2
-    met_hw = agreement(warp(neighbour.luma_hw, flow_hw2), here.luma_hw)
-    met_hw *= followed(pair.backward_error_hw) * inside(grid(*here.luma_hw.shape) + flow_hw2)
+    place_hw2 = grid(*here.luma_hw.shape) + flow_hw2
+    met_hw = recognised(here.luma_hw, neighbour.luma_hw, place_hw2, pair.backward_error_hw)
     return Meeting(flow_hw2, pair.forward_hw2, met_hw)
+
+
+def recognised(here_hw: Float, other_hw: Float, place_hw2: Float, error_hw: Float) -> Float:
+    """How surely each pixel of a luma is the one at that place in another, in [0, 1]. error: of the motion
+    that led there, `followed`'s."""
+    sure_hw = agreement(sample(other_hw, place_hw2), here_hw)
+    sure_hw *= followed(error_hw) * inside(place_hw2)
+    return sure_hw
 
 
 def agreement(one_hw: Float, other_hw: Float) -> Float:

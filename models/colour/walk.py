@@ -53,7 +53,7 @@ class Step:
     view: View
     reached: Reached
     again: bool
-    """Whether it shows the frame before once more; all else then is that frame's."""
+    """Whether it shows the frame before once more: view and colour then are that frame's."""
     met: Meeting | None
     """How it comes out of the distinct frame before it; None for the shot's first."""
     own: bool
@@ -168,7 +168,8 @@ class _BothWays:
             yield Step(anchor.frame, view, Reached(Side(state, 0), None), False, met, anchor.own)
             for frame in range(anchor.frame + 1, end):
                 view, met = next(seen)
-                if met is not None and not self._again[frame]:
+                if not self._again[frame]:
+                    assert met is not None, "an anchor came before"
                     state = carrier.step(state, met, view)
                 past = Side(state, frame - anchor.frame)
                 future = None if end == frames else _taken(later, frame, end)

@@ -61,7 +61,8 @@ class StillsToPaint:
     folder: str
     stills: tuple[StillToPaint, ...] = ()
     reached: float = 0.0
-    """Share of the reel's pixels, shots in colour of their own left out, that they reach all together."""
+    """Share of the reel's pixels that they reach all together; shots in colour of their own, and those on
+    which nothing is to be seen, are left out."""
     own_colour_shots: tuple[int, ...] = ()
     errors: tuple[str, ...] = ()
     """A line for each shot that could not be looked through, and for each image in the way."""
@@ -143,22 +144,23 @@ def _worth(
             job = ChoiceJob(absolute(vault), reel.reel.reel_id, shot)
             deadline_s = _DEADLINE_S + _DEADLINE_S_A_MEGAPIXEL * megapixels
             running[n, shot] = pool.submit(job, megapixels, deadline_s, partial(count.tell, n))
-    total = sum(_frames(shot) for _, shot in running)
-    found: list[StillToPaint] = []
+    found: dict[tuple[int, RestoredShot], list[Worth]] = {}
     failed = []
     try:
         for (n, shot), future in running.items():
             try:
-                worths: list[Worth] = future.result()
+                found[n, shot] = future.result()
             except JobFailed as error:
                 failed.append(f"shot {n} (frames {shot.span.start}-{shot.span.end - 1}): {error}")
-                continue
-            for worth in worths:
-                frame, adds = shot.span.start + worth.frame, worth.adds * _frames(shot) / total
-                found.append(StillToPaint(still_name(reel.reel, frame, stem), n, frame, worth.reaches, adds))
     finally:
         pool.cancel(running.values())
-    return sorted(found, key=lambda still: (-still.adds, still.frame)), failed
+    total = sum(_frames(shot) for n, shot in running if found.get((n, shot), True))  # leader has none
+    stills = []
+    for (n, shot), worths in found.items():
+        for worth in worths:
+            frame, adds = shot.span.start + worth.frame, worth.adds * _frames(shot) / total
+            stills.append(StillToPaint(still_name(reel.reel, frame, stem), n, frame, worth.reaches, adds))
+    return sorted(stills, key=lambda still: (-still.adds, still.frame)), failed
 
 
 def _written(

@@ -156,7 +156,7 @@ def colour_shot(
     """Colours one shot and publishes it under `key`."""
     span = job.shot.span
     video = coloured_video(reel.reel.video)
-    reached, confidence_sum = 0, 0.0
+    reached, confidences = 0, 0.0
     with vault.publishing(key, RECORD) as folder:
         with (
             Ffv1Writer(folder / COLOUR, video) as films,
@@ -169,11 +169,11 @@ def colour_shot(
                 film, coverage_HW = _coloured(picture, coloured, reel.reel.video, video, job.origin)
                 films.write(film)
                 coverages.write(Picture((coverage_HW,), GREY8))
-                reached_HW = coverage_HW > colouriser.reached_from * 253
+                reached_HW = coverage_HW > round(colouriser.reached_from * 253)
                 count = int(reached_HW.sum())
-                confidence = 0.0 if coloured is None else float(coloured.confidence_HW[reached_HW].sum())
+                confidence = 0.0 if coloured is None else float(coloured.confidence_HW.mean())
                 rows.write([_row(frame, job, count, confidence, coverage_HW.size)])
-                reached, confidence_sum = reached + count, confidence_sum + confidence
+                reached, confidences = reached + count, confidences + confidence
                 progress(frame + 1 - span.start)
         record = {
             "recipe": _recipe(reel, job, colouriser.card),
@@ -189,7 +189,7 @@ def colour_shot(
                 for lent in job.stills
             ],
             "share_reached": reached / (job.frames * video.width * video.height),
-            "mean_confidence": _mean(job.origin, confidence_sum, reached),
+            "mean_confidence": _certain(job.origin, confidences / job.frames),
             "device": colouriser.device,
         }
         (folder / RECORD).write_text(json.dumps(record, indent=2, default=str) + "\n")
@@ -241,14 +241,12 @@ def _row(frame: int, job: ColourJob, reached: int, confidence: float, pixels: in
         "shot_start": job.shot.span.start,
         "origin": job.origin,
         "share_reached": reached / pixels,
-        "mean_confidence": _mean(job.origin, confidence, reached),
+        "mean_confidence": _certain(job.origin, confidence),
         "still": min(inside, key=lambda still: (abs(still - frame), still), default=None),
         "guessed_by": " and ".join(guessers(lent.still for lent in job.stills)) or None,
     }
 
 
-def _mean(origin: Origin, confidence: float, reached: int) -> float:
-    """Over what was reached; the film's own colour is certain."""
-    if origin == "own":
-        return 1.0
-    return confidence / reached if reached else 0.0
+def _certain(origin: Origin, confidence: float) -> float:
+    """The film's own colour is certain."""
+    return 1.0 if origin == "own" else confidence

@@ -69,7 +69,7 @@ def colour_items(
             if unreached > _MUCH_UNREACHED:
                 add(
                     "not reached",
-                    f"{unreached:.1%} of the shot is grey or nearly so: paint a frame that shows it",
+                    f"{unreached:.1%} of the shot was hardly reached, or not: paint a frame that shows it",
                 )
             if record["mean_confidence"] < _LOW_CONFIDENCE:
                 add("low confidence", f"mean confidence {record['mean_confidence']:.2f}")

@@ -39,6 +39,7 @@ _CODE = (
     "models/motion.py",
     "models/restorer.py",
     "models/training/colour/walked.py",
+    "tasks/evaluation/colour/set.py",
     "tasks/learning/walks.py",
 )
 """All that a walk comes out otherwise by."""

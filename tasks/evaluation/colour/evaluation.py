@@ -110,7 +110,8 @@ def _tried(colouriser: Colouriser, known: KnownColour) -> tuple[ColourTally, Flo
         raise ValueError(f"{colouriser.card.name}: {len(results)} frames of {test.frames}")
     fidelity = ColourFidelity()
     # The still's own frame is given back as it was painted, by all alike.
-    for frame in (frame for frame in range(0, test.scored, _EVERY) if frame != test.still):
+    scored = [frame for frame in range(0, test.scored, _EVERY) if frame != test.still]
+    for frame in scored:
         luma_HW = known.luma(frame)
         chroma_2HW = _chroma(results[frame], luma_HW)
         fidelity += colour_fidelity(lab_of_ycc(luma_HW, chroma_2HW, _MATRIX), known.lab(frame))

@@ -54,10 +54,9 @@ class ColourEvaluationRequest:
 def trials_of(frames: int) -> Iterator[ColourTest]:
     """What a clip of so many frames is tried with. `middle`: its middle frame is the still. `far`: its last
     one is, and the first half is scored, as in the test of RTN (Wan et al., CVPR 2022). `sibling`: its last
-    one is, and no longer part of the film."""
-    half = max(1, frames // 2)
+    one is, and no longer part of the film. At least 2."""
+    half = frames // 2
     yield ColourTest("middle", frames, frames // 2, frames)
     if frames >= FAR_FRAMES:
         yield ColourTest("far", frames, frames - 1, half)
-    if frames > 1:
-        yield ColourTest("sibling", half, frames - 1, half, told=False)
+    yield ColourTest("sibling", half, frames - 1, half, told=False)

@@ -37,12 +37,17 @@ class ColourSet:
     """What is evaluated on; clips are read when they are asked for, one at a time."""
 
     def __init__(self, request: ColourEvaluationRequest) -> None:
-        """Raises StorageError for what is not a corpus, is one of grey clips, or has none of the split."""
+        """Raises StorageError for what is not a corpus, is one of grey clips or of clips of one frame, or has
+        none of the split."""
         self.corpus = Corpus.open(request.corpus)
         rows = self.corpus.kept(request.split)
         if not rows:
             raise StorageError(f"{request.corpus}: has no clips for {request.split}")
         coloured(self.corpus, rows)
+        if min(row["frames"] for row in rows) < 2:
+            raise StorageError(
+                f"{request.corpus}: has clips of one frame, which colour is not carried through"
+            )
         names = film_names(rows)
         taken = {row["clip"]: row for row in in_turn(rows, request.clips, request.seed)}
         self.films = tuple(sorted({names[row["film"]] for row in taken.values()}))
