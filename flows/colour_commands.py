@@ -37,7 +37,7 @@ def add_commands(command: Command) -> None:
         "--colouriser",
         default="default",
         metavar="NAME",
-        help="what carries the colour: redye, propagate, copied, by-luma, a bundle of redye's weights, or "
+        help="what carries the colour: propagate, redye, copied, by-luma, a bundle of redye's weights, or "
         "models:/answerprint-colour@champion",
     )
     sub.add_argument("--no-sharing", action="store_true", help="shots without a still of their own stay grey")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from models.catalogue import load_restorer
-from models.colour.catalogue import UnknownColouriser, load_colouriser, resolved
+from models.colour.catalogue import SHIPPED, UnknownColouriser, load_colouriser, resolved, title
 from models.errors import UnknownRestorer
 from models.neural.reweave import Reweave, ReweaveConfig
-from models.weights import CONFIG, write_bundle
+from models.weights import CONFIG, WEIGHTS, check_weights, read_bundle, write_bundle
 from tests.networks import opinionated, write_opinionated
 
 
@@ -34,6 +34,25 @@ def test_a_bundle_is_a_colouriser_and_its_card_tells_all(
     assert told.items() <= card.parameters.items()
     with pytest.raises(UnknownRestorer, match="--colouriser"):
         load_restorer("./b")
+
+
+def test_weights_that_come_with_us_go_by_their_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_opinionated(tmp_path / "redye")
+    shipped = read_bundle(SHIPPED["redye"])
+    assert load_colouriser("redye").card.weights_sha256 == shipped.sha256
+    assert title(resolved("redye")) == f"redye {shipped.sha256[:16]}"
+    assert resolved("./redye") == str(tmp_path / "redye")
+
+
+@pytest.mark.parametrize("folder", SHIPPED.values(), ids=SHIPPED)
+def test_what_comes_with_us_says_what_it_is(folder: Path) -> None:
+    bundle = read_bundle(folder)
+    check_weights(bundle)
+    assert sorted(path.name for path in folder.iterdir()) == sorted([CONFIG, WEIGHTS, "card.md"])
+    card = (folder / "card.md").read_text()
+    for said in (bundle.sha256, bundle.licence, "origin", "corpus", "CIEDE2000", "What it is not for"):
+        assert said in card, said
 
 
 @pytest.mark.parametrize(

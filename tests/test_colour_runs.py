@@ -72,7 +72,7 @@ def test_a_killed_run_ends_with_the_bytes_of_an_undisturbed_one(tmp_path: Path) 
     for frame in (4, 12, 20):
         paint(stills, *vaults["killed"], frame)
     cv2.imwrite(str(stills / "reel_28.png"), painted(make_film(9, Plan(1, (1, 1))).frames[0]))
-    expected = coloured(*vaults["undisturbed"], stills, "propagate").data
+    expected = coloured(*vaults["undisturbed"], stills, "default").data
     killed = tmp_path / "killed"
     run = _start(source, killed, stills)
     until = time.monotonic() + _PATIENCE_S

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 VERSION = "1"
 
 # Frames answered together. Seven more are held in any case; with 8 the way back is gone twice over, and at
-# 640x480 a frame takes about 20 MB.
+# 640x480 a frame takes about 36 MB.
 _WINDOW_FRAMES = 8
 
 

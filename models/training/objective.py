@@ -75,7 +75,7 @@ Damage is one pixel in a hundred: with its emphasis it has a third of the pictur
 steps a mask that counted a twentieth as much pulled at the trunk a seventeenth as hard as the pixels, and
 still found nothing: whatever it let through cost more than it could gain."""
 
-REDYE = Objective(pixel=1.0, pixel_loss="charbonnier", temporal=2.0, spread=0.1, match=0.2)
+REDYE = Objective(pixel=1.0, pixel_loss="charbonnier", temporal=0.5, spread=0.1, match=0.2)
 """Redye's, for a and b in its own unit. What it looks up in stills has a two-hundredth of the say at first:
 without a term of its own it would hardly be taught."""
 

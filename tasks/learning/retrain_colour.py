@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from models.colour.catalogue import has_weights
+from models.colour.catalogue import bundle_folder, has_weights
 from models.colour.colouriser import Colouriser
 from models.weights import Bundle, load_network, read_bundle, write_bundle
 from storage.corpus import Corpus
@@ -72,7 +72,8 @@ class ColourRetrainRequest:
                 raise RequestError(f"--begin {error}") from error
             if not has_weights(begun.name):
                 raise RequestError(f"--begin {begun.title}: has no weights to begin with; name one that has")
-            object.__setattr__(self, "training", replace(self.training, begin=begun.name))
+            begin = str(bundle_folder(begun.name))
+            object.__setattr__(self, "training", replace(self.training, begin=begin))
         object.__setattr__(self, "trainings", absolute(self.trainings or str(home() / "trainings")))
         part_items(self.training.batch_items, self.workers)
         judged = ColourSet(self.evaluation)
