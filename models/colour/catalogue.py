@@ -12,7 +12,7 @@ from models.errors import WeightsError
 from models.weights import check_weights, read_bundle
 
 # What colours unless told otherwise. The network comes nearer to the true colour, but flickers a little more
-# and takes twice the time: its gate left it a challenger.
+# and takes more than twice the time: its gate left it a challenger.
 DEFAULT = "propagate"
 SHIPPED = {"redye": Path(__file__).parents[1] / "shipped" / "redye"}
 """Weight bundles that come with this installation; their cards lie in them."""
