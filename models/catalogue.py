@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from models.bundled import bundle_folder, has_weights
 from models.classical.restorer import ClassicalRestorer
 from models.errors import UnknownRestorer
 from models.neural.settings import Use
@@ -12,9 +13,7 @@ from models.weights import check_weights, read_bundle
 
 # The best restorer this installation has.
 DEFAULT = "reweave"
-SHIPPED = {"reweave": Path(__file__).with_name("shipped") / "reweave"}
-"""Weight bundles that come with this installation; their cards lie in them."""
-NAMES = ("default", "classical", "none", *SHIPPED)
+NAMES = ("default", "classical", "none", "reweave")
 UNTRAINED = ("rtn", "rtn-paper", "reweave-small", "reweave-large")
 """Networks that there are no weights of here; listed, because naming them would import torch."""
 
@@ -27,9 +26,9 @@ def resolved(name: str) -> str:
     """
     if name == "default":
         name = DEFAULT
-    if name in SHIPPED:
-        check_weights(read_bundle(SHIPPED[name]))
     if name in NAMES:
+        if has_weights(name):
+            check_weights(read_bundle(bundle_folder(name)))
         return name
     if "://" in name:
         raise UnknownRestorer(f"{name}: bundles are read from local directories; copy it and name the copy")
@@ -51,16 +50,6 @@ def resolved(name: str) -> str:
     if bundle.architecture == "redye":
         raise UnknownRestorer(f"{name}: holds redye, which colours; name it as --colouriser")
     return str(path)
-
-
-def has_weights(name: str) -> bool:
-    """Whether a resolved name is that of a network."""
-    return name in SHIPPED or name not in NAMES
-
-
-def bundle_folder(name: str) -> Path:
-    """Where the bundle of a resolved name that has weights lies."""
-    return SHIPPED.get(name) or Path(name)
 
 
 def title(name: str) -> str:

@@ -1,6 +1,7 @@
 """Colourisers by the names that people give them, settled once and for all."""
 
-from models.colour.catalogue import UnknownColouriser, has_weights, load_colouriser, resolved, title
+from models.bundled import has_weights
+from models.colour.catalogue import UnknownColouriser, load_colouriser, resolved, title
 from models.colour.colouriser import Colouriser
 from models.errors import WeightsError
 from tasks.learning.registry import COLOUR_MODEL, Registry, is_registered_name

@@ -7,7 +7,8 @@ from concurrent.futures import Future, as_completed
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
-from models.catalogue import has_weights, load_restorer
+from models.bundled import has_weights
+from models.catalogue import load_restorer
 from storage.survey import Progress
 from storage.timeline import ShotSpan
 from storage.vault import Vault

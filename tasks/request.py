@@ -9,7 +9,8 @@ from typing import Literal
 
 import psutil
 
-from models.catalogue import has_weights, load_restorer
+from models.bundled import has_weights
+from models.catalogue import load_restorer
 from models.neural.settings import Use, Whole, budget_bytes
 from storage.filesystem import absolute, is_local
 from storage.sequence import is_sequence

@@ -4,6 +4,7 @@ weights."""
 import os
 from pathlib import Path
 
+from models.bundled import bundle_folder, has_weights
 from models.colour.baselines import ByLuma, Copied
 from models.colour.colouriser import Colouriser
 from models.colour.propagate import Propagate
@@ -14,9 +15,7 @@ from models.weights import check_weights, read_bundle
 # What colours unless told otherwise. The network comes nearer to the true colour, but flickers a little more
 # and takes more than twice the time: its gate left it a challenger.
 DEFAULT = "propagate"
-SHIPPED = {"redye": Path(__file__).parents[1] / "shipped" / "redye"}
-"""Weight bundles that come with this installation; their cards lie in them."""
-NAMES = ("default", "propagate", "copied", "by-luma", *SHIPPED)
+NAMES = ("default", "propagate", "copied", "by-luma", "redye")
 
 
 class UnknownColouriser(Exception):
@@ -31,13 +30,16 @@ def resolved(name: str) -> str:
     """
     if name == "default":
         name = DEFAULT
+    found = name if name in NAMES else _directory(name)
     try:
-        if name in SHIPPED:
-            check_weights(read_bundle(SHIPPED[name]))
-        if name in NAMES:
-            return name
+        if has_weights(found):
+            check_weights(read_bundle(bundle_folder(found)))
     except WeightsError as error:
         raise UnknownColouriser(str(error)) from error
+    return found
+
+
+def _directory(name: str) -> str:
     path = Path(os.path.abspath(os.path.expanduser(name)))
     if "://" in name or not name.strip() or not (path.is_dir() or os.sep in name):
         known = ", ".join(NAMES)
@@ -45,21 +47,7 @@ def resolved(name: str) -> str:
             f"{name}: there is no such colouriser; choose one of {known}, or name the directory of a bundle "
             "of redye's weights"
         )
-    try:
-        check_weights(read_bundle(path))
-    except WeightsError as error:
-        raise UnknownColouriser(str(error)) from error
     return str(path)
-
-
-def has_weights(name: str) -> bool:
-    """Whether a resolved name is that of a network."""
-    return name in SHIPPED or name not in NAMES
-
-
-def bundle_folder(name: str) -> Path:
-    """Where the bundle of a resolved name that has weights lies."""
-    return SHIPPED.get(name) or Path(name)
 
 
 def title(name: str) -> str:

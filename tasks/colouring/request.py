@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from models.colour.catalogue import has_weights, title
+from models.bundled import has_weights
+from models.colour.catalogue import title
 from storage.filesystem import absolute, is_local
 from storage.vault import Vault
 from tasks.colourisers import UNUSABLE, colouriser_named

@@ -10,7 +10,7 @@ from typing import Any
 
 from degradation.generator import LAYERS
 from degradation.lookalikes import LOOKALIKES
-from models.catalogue import has_weights
+from models.bundled import has_weights
 from models.restorer import Repair
 from storage.filesystem import name_of
 from tasks.corpora.recipes import recipe_sha256

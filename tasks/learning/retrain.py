@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from models.catalogue import bundle_folder, has_weights
+from models.bundled import bundle_folder, has_weights
 from models.weights import Bundle, read_bundle
 from storage.corpus import Corpus
 from storage.digest import digest_of

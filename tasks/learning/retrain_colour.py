@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from models.colour.catalogue import bundle_folder, has_weights
+from models.bundled import bundle_folder, has_weights
 from models.colour.colouriser import Colouriser
 from models.weights import Bundle, load_network, read_bundle, write_bundle
 from storage.corpus import Corpus
