@@ -36,12 +36,11 @@ from tests.film import (
     Edit,
     Film,
     Plan,
-    Tally,
     fade_tonality,
     make_film,
-    mark,
     wear,
 )
+from tests.shot_marks import Tally, mark
 
 Frames = Sequence[NDArray[Any]]
 Detector = Callable[[Frames], list[Cut]]

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from models.shots.cuts import KEPT, Cut, find_cuts
 from models.shots.normalise import normalise
-from tests.film import CLEAN, RUINED, WORN, Damage, Plan, Tally, make_film, mark
+from tests.film import CLEAN, RUINED, WORN, Damage, Plan, make_film
+from tests.shot_marks import Tally, mark
 
 cv2.setNumThreads(1)
 
